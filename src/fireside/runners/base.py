@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import AsyncGenerator
 
     from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
@@ -90,10 +91,14 @@ Delta = Progress | Text | Reasoning | WholePart | Finished
 
 @dataclass(frozen=True, slots=True)
 class RunnerInfo:
-    """What a runner offers. `models` carry ids with the runner's prefix; `hint` says what to do when none is ready."""
+    """What a runner offers. `models` carry ids with the runner's prefix; `hint` says what to do when none is ready.
+
+    `unlisted` matches the whole names (without the prefix) of hidden models that it takes beside those.
+    """
 
     models: tuple[model_pb2.Model, ...] = field(default=())
     hint: str = ""
+    unlisted: re.Pattern[str] | None = None
 
 
 class Runner(Protocol):
