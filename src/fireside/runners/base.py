@@ -123,6 +123,13 @@ class Runner(Protocol):
         """
         ...
 
+    def admit(self) -> None:
+        """Raises ResourceExhaustedError if a request would find the queue full now. Called before a message is accepted.
+
+        It may be called from another thread than the event loop's, so it only looks.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Frees everything. The runner is not used afterwards."""
         ...

@@ -1,0 +1,366 @@
+"""Conversations and their trees of messages: create, list, rename, delete, branches, edits. Not generations: engine.py.
+
+Everything belongs to an account; what belongs to another is not found.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from fireside.chat.feed import write_news
+from fireside.chat.once import Call, check_etag, once
+from fireside.chat.start import add_user_message, new_conversation, write_start
+from fireside.core.clock import now_us
+from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, OutOfRangeError
+from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2, message_pb2
+from fireside.store import conversations, generations, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from google.protobuf.message import Message as ProtoMessage
+
+    from fireside.chat.engine import Engine
+    from fireside.chat.feed import Feed, News
+    from fireside.chat.start import Opening, Start
+    from fireside.core.principal import Principal
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+R = TypeVar("R", bound="ProtoMessage")
+
+DEFAULT_CONVERSATIONS = 50
+DEFAULT_MESSAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What makes a change safe to repeat (`request_id`) and safe against other changes (`etag`); both may be empty."""
+
+    etag: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A changed copy of a user message. With `spec` (its ids, model and sampling) an answer to it is started too."""
+
+    message_id: str
+    new_message_id: str
+    parts: tuple[message_pb2.Part, ...]
+    change: Change = Change()
+    spec: generation_pb2.GenerationSpec | None = None
+
+
+class Conversations:
+    """The conversations of all accounts."""
+
+    def __init__(self, db: Database, feed: Feed, engine: Engine) -> None:
+        self._db = db
+        self._feed = feed
+        self._engine = engine
+
+    async def create(
+        self, principal: Principal, conversation_id: str, title: str, model: str, request_id: str
+    ) -> conversation_pb2.Conversation:
+        """Makes an empty conversation. Raises AlreadyExistsError if the id is taken."""
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            if await conversations.get(tx, principal.id, conversation_id, deleted=True) is not None:
+                raise AlreadyExistsError("CONVERSATION_EXISTS", "The conversation's id is taken: make a new one.")
+            made = await conversations.insert(tx, principal.id, new_conversation(conversation_id, title, model))
+            event = account_event_pb2.AccountEvent(conversation_created=made)
+            news.append(await write_news(tx, principal.id, event))
+            return made
+
+        return await self._once(
+            principal, Call("create", request_id, conversation_id, title, model), act, conversation_pb2.Conversation
+        )
+
+    async def get(self, principal: Principal, conversation_id: str) -> conversation_pb2.Conversation:
+        """A live conversation. Raises NotFoundError."""
+
+        async def body(tx: Tx) -> conversation_pb2.Conversation:
+            return await _get(tx, principal, conversation_id)
+
+        return await self._db.read(body)
+
+    async def page(
+        self, principal: Principal, *, query: str, page_size: int, page_token: str
+    ) -> tuple[list[conversation_pb2.Conversation], str]:
+        """Live conversations, the last used first, and the token of the next page. Raises OutOfRangeError."""
+        size = page_size or DEFAULT_CONVERSATIONS
+        before = _conversations_token(page_token)
+
+        async def body(tx: Tx) -> list[conversation_pb2.Conversation]:
+            return await conversations.page(tx, principal.id, query=query, limit=size + 1, before=before)
+
+        found = await self._db.read(body)
+        if len(found) <= size:
+            return found, ""
+        last = found[size - 1]
+        return found[:size], _token(str(last.update_time.ToMicroseconds()), last.id)
+
+    async def rename(
+        self, principal: Principal, conversation_id: str, title: str, change: Change
+    ) -> conversation_pb2.Conversation:
+        """Gives another title. Raises NotFoundError, AbortedError."""
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            conversation = await _get(tx, principal, conversation_id)
+            check_etag(change.etag, conversation.etag)
+            conversation.title = title
+            return await _update(tx, principal, conversation, news)
+
+        return await self._once(
+            principal,
+            Call("rename", change.request_id, conversation_id, title, change.etag),
+            act,
+            conversation_pb2.Conversation,
+        )
+
+    async def delete(self, principal: Principal, conversation_id: str, change: Change) -> conversation_pb2.Conversation:
+        """Hides a conversation and stops what runs in it. Raises NotFoundError, AbortedError."""
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            conversation = await _get(tx, principal, conversation_id)
+            check_etag(change.etag, conversation.etag)
+            conversation.delete_time.FromMicroseconds(now_us())
+            deleted = await conversations.update(tx, principal.id, conversation)
+            event = account_event_pb2.AccountEvent(conversation_deleted=conversation_id)
+            news.append(await write_news(tx, principal.id, event))
+            return deleted
+
+        for run in self._engine.live_in(principal, conversation_id):
+            await self._engine.stop(principal, run.record.id)
+        return await self._once(
+            principal,
+            Call("delete", change.request_id, conversation_id, change.etag),
+            act,
+            conversation_pb2.Conversation,
+        )
+
+    async def undelete(
+        self, principal: Principal, conversation_id: str, change: Change
+    ) -> conversation_pb2.Conversation:
+        """Brings a deleted conversation back; a live one stays as it is. Raises NotFoundError."""
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            conversation = await conversations.get(tx, principal.id, conversation_id, deleted=True)
+            if conversation is None:
+                raise no_conversation(conversation_id)
+            if not conversation.HasField("delete_time"):
+                return conversation
+            conversation.ClearField("delete_time")
+            restored = await conversations.update(tx, principal.id, conversation)
+            event = account_event_pb2.AccountEvent(conversation_created=restored)
+            news.append(await write_news(tx, principal.id, event))
+            return restored
+
+        return await self._once(
+            principal, Call("undelete", change.request_id, conversation_id), act, conversation_pb2.Conversation
+        )
+
+    async def select_branch(
+        self, principal: Principal, message_id: str, change: Change
+    ) -> conversation_pb2.Conversation:
+        """Makes the newest leaf below a message the head. Raises NotFoundError."""
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            message = await _message(tx, principal, message_id)
+            conversation = await _get(tx, principal, message.conversation_id)
+            conversation.head_message_id = await messages.newest_leaf(tx, message_id)
+            return await _update(tx, principal, conversation, news)
+
+        return await self._once(
+            principal, Call("select_branch", change.request_id, message_id), act, conversation_pb2.Conversation
+        )
+
+    async def messages(
+        self, principal: Principal, conversation_id: str, *, leaf: str, page_size: int, page_token: str
+    ) -> tuple[list[message_pb2.Message], str]:
+        """A page of a branch, oldest first, and the token of the next older page.
+
+        A running answer has what its log has now. Raises NotFoundError, OutOfRangeError.
+        """
+        size = page_size or DEFAULT_MESSAGES
+
+        async def body(tx: Tx) -> list[message_pb2.Message]:
+            conversation = await _get(tx, principal, conversation_id)
+            last = leaf or conversation.head_message_id
+            if page_token:
+                last = _messages_token(page_token, conversation_id)
+            if not last:
+                return []
+            message = await messages.get(tx, principal.id, last)
+            if message is None or message.conversation_id != conversation_id:
+                if page_token:
+                    raise _bad_page_token()
+                raise no_message(last)
+            return await messages.branch(tx, conversation_id, last, size + 1)
+
+        found = await self._db.read(body)
+        token = _token(conversation_id, found[size].id) if len(found) > size else ""
+        return [self._as_now(principal, message) for message in reversed(found[:size])], token
+
+    async def edit(
+        self, principal: Principal, edit: Edit
+    ) -> tuple[message_pb2.Message, generation_pb2.Generation | None]:
+        """Puts a changed copy beside a user message and selects it; with a spec, starts an answer to it.
+
+        Raises NotFoundError, AbortedError, FailedPreconditionError (not a user message), and the errors of start.
+        """
+        if edit.spec is None:
+            call = Call(
+                "edit", edit.change.request_id, edit.message_id, edit.new_message_id, edit.change.etag,
+                *(part.SerializeToString(deterministic=True) for part in edit.parts),
+            )  # fmt: skip
+
+            async def act(tx: Tx, news: list[News]) -> message_pb2.Message:
+                return await _write_edit(tx, principal, edit, news)
+
+            return await self._once(principal, call, act, message_pb2.Message), None
+        spec = edit.spec
+
+        async def body(tx: Tx, opening: Opening) -> tuple[Start, message_pb2.Message]:
+            return await _write_answered_edit(tx, principal, edit, opening)
+
+        generation, message = await self._engine.start_with(principal, spec, body)
+        return message, generation
+
+    def _as_now(self, principal: Principal, message: message_pb2.Message) -> message_pb2.Message:
+        if message.state != message_pb2.MESSAGE_STATE_RUNNING:
+            return message
+        run = self._engine.live(principal, message.generation_id)
+        if run is None:
+            return message
+        now = run.log.fold.message()
+        now.sibling_ids.extend(message.sibling_ids)
+        return now
+
+    async def _once(
+        self,
+        principal: Principal,
+        call: Call,
+        act: Callable[[Tx, list[News]], Awaitable[R]],
+        kind: type[R],
+    ) -> R:
+        """Does `act` in a transaction, once for its request id, and publishes its news after the commit."""
+
+        async def body(tx: Tx) -> tuple[R, list[News]]:
+            news: list[News] = []
+            return await once(tx, principal, call, lambda: act(tx, news), kind), news
+
+        answer, news = await self._db.write(body)
+        self._feed.publish(principal.id, news)
+        return answer
+
+
+async def _get(tx: Tx, principal: Principal, conversation_id: str) -> conversation_pb2.Conversation:
+    conversation = await conversations.get(tx, principal.id, conversation_id)
+    if conversation is None:
+        raise no_conversation(conversation_id)
+    return conversation
+
+
+async def _message(tx: Tx, principal: Principal, message_id: str) -> message_pb2.Message:
+    message = await messages.get(tx, principal.id, message_id)
+    if message is None:
+        raise no_message(message_id)
+    return message
+
+
+async def _update(
+    tx: Tx, principal: Principal, conversation: conversation_pb2.Conversation, news: list[News]
+) -> conversation_pb2.Conversation:
+    updated = await conversations.update(tx, principal.id, conversation)
+    news.append(await write_news(tx, principal.id, account_event_pb2.AccountEvent(conversation_updated=updated)))
+    return updated
+
+
+async def _original(tx: Tx, principal: Principal, edit: Edit) -> message_pb2.Message:
+    original = await _message(tx, principal, edit.message_id)
+    if original.role != message_pb2.ROLE_USER:
+        raise FailedPreconditionError(
+            "NOT_EDITABLE", "Only a message of yours can be edited; regenerate an answer instead."
+        )
+    return original
+
+
+async def _write_edit(tx: Tx, principal: Principal, edit: Edit, news: list[News]) -> message_pb2.Message:
+    original = await _original(tx, principal, edit)
+    check_etag(edit.change.etag, original.etag)
+    conversation = await _get(tx, principal, original.conversation_id)
+    send = generation_pb2.SendInput(message_id=edit.new_message_id, parent_id=original.parent_id, parts=edit.parts)
+    message = await add_user_message(tx, conversation, send)
+    conversation.head_message_id = message.id
+    conversation.update_time.FromMicroseconds(now_us())
+    await _update(tx, principal, conversation, news)
+    return message
+
+
+async def _write_answered_edit(
+    tx: Tx, principal: Principal, edit: Edit, opening: Opening
+) -> tuple[Start, message_pb2.Message]:
+    spec = generation_pb2.GenerationSpec()
+    if edit.spec is not None:
+        spec.CopyFrom(edit.spec)
+    original = await _original(tx, principal, edit)
+    spec.conversation_id = original.conversation_id
+    spec.send.message_id = edit.new_message_id
+    spec.send.parent_id = original.parent_id
+    spec.send.parts.extend(edit.parts)
+    if await generations.get(tx, principal.id, spec.generation_id) is None:
+        check_etag(edit.change.etag, original.etag)
+    start = await write_start(tx, spec, opening)
+    return start, await _message(tx, principal, edit.new_message_id)
+
+
+def no_conversation(conversation_id: str) -> NotFoundError:
+    """The error for an id that names no live conversation of the caller's."""
+    return NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=conversation_id)
+
+
+def no_message(message_id: str) -> NotFoundError:
+    """The error for an id that names no message of the caller's."""
+    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message.", message_id=message_id)
+
+
+def _token(first: str, second: str) -> str:
+    return base64.urlsafe_b64encode(f"{first} {second}".encode()).decode().rstrip("=")
+
+
+def _untoken(token: str) -> tuple[str, str]:
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
+    except (binascii.Error, ValueError):
+        raise _bad_page_token() from None
+    first, space, second = text.partition(" ")
+    if not space:
+        raise _bad_page_token()
+    return first, second
+
+
+def _conversations_token(token: str) -> tuple[int, str] | None:
+    if not token:
+        return None
+    time_us, conversation_id = _untoken(token)
+    if not (time_us.isascii() and time_us.isdecimal()) or len(time_us) > 18:  # noqa: PLR2004 - digits that fit 63 bits
+        raise _bad_page_token()
+    return int(time_us), conversation_id
+
+
+def _messages_token(token: str, conversation_id: str) -> str:
+    first, message_id = _untoken(token)
+    if first != conversation_id:
+        raise _bad_page_token()
+    return message_id
+
+
+def _bad_page_token() -> OutOfRangeError:
+    return OutOfRangeError(
+        "PAGE_TOKEN_OUT_OF_RANGE", "The page token is not one of this listing: start at the first page."
+    )

@@ -1,0 +1,120 @@
+"""How a generation ends: the rest of its log, the folded message and the news of it, in one transaction.
+
+Used by the run that comes to its end and by the reaper for a run whose process died. Decides nothing about why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.chat import wire
+from fireside.chat.feed import write_news
+from fireside.core.clock import now_us
+from fireside.core.errors import UnavailableError
+from fireside.gen.v1 import account_event_pb2, generation_pb2, message_pb2
+from fireside.store import generations, messages
+
+if TYPE_CHECKING:
+    from fireside.chat.feed import Feed, News
+    from fireside.chat.log import LiveLog, LogBook
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
+
+_ATTEMPTS = 5
+_RETRY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where generations are written: the store, the live logs and the account's feed."""
+
+    db: Database
+    book: LogBook
+    feed: Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is written at the end.
+
+    `message` is the answer as it is now; `first_seq` and `payload` are what of the log is not stored yet, and `seq` is
+    the number of the last event, which this adds.
+    """
+
+    record: generation_pb2.Generation
+    owner: str
+    message: message_pb2.Message
+    ended: generation_pb2.Ended
+    first_seq: int
+    payload: bytes
+    seq: int
+
+
+async def end_live(
+    record: generation_pb2.Generation, owner: str, log: LiveLog, ended: generation_pb2.Ended, desk: Desk
+) -> None:
+    """Commits the end of a live log and shows it to its tails. Raises what the store raises after some attempts.
+
+    Nothing is shown before it is durable: a finished answer was promised to survive.
+    """
+    await desk.book.seal(log)
+    first, payload = log.unstored()
+    ending = Ending(record, owner, log.fold.message(), ended, first, payload, log.last_seq + 1)
+    try:
+        frame, news = await _persist(ending, desk)
+    except BaseException:
+        desk.book.remove(log)
+        log.close(
+            UnavailableError("STORE_UNAVAILABLE", "The answer could not be stored; what was stored will be shown.")
+        )
+        raise
+    log.append_durable_end(frame)
+    desk.book.remove(log)
+    desk.feed.publish(owner, [news])
+
+
+async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[bytes, News]:
+    """Writes an ending inside a transaction; the frame of the last event, and the news for the feed."""
+    record, ended = ending.record, ending.ended
+    message = ending.message
+    message.state = message_pb2.MESSAGE_STATE_DONE
+    message.finish_reason = ended.finish_reason
+    message.ClearField("error")
+    if ended.HasField("error"):
+        message.error.CopyFrom(ended.error)
+    message.ClearField("usage")
+    if ended.HasField("usage"):
+        message.usage.CopyFrom(ended.usage)
+    ended.etag = (await messages.update(tx, message)).etag
+    frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
+    batch = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame, ending.seq)
+    await generations.append(tx, [batch], lease)
+    record.state = generation_pb2.GENERATION_STATE_ENDED
+    record.finish_reason = ended.finish_reason
+    if ended.HasField("error"):
+        record.error.CopyFrom(ended.error)
+    if ended.HasField("usage"):
+        record.usage.CopyFrom(ended.usage)
+    record.last_seq = ending.seq
+    record.end_time.FromMicroseconds(now_us())
+    await generations.end(tx, record)
+    news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
+    return frame, news
+
+
+async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
+    async def body(tx: Tx) -> tuple[bytes, News]:
+        return await write_end(tx, ending, desk.book.lease())
+
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return await desk.db.write(body)
+        except Exception:
+            logger.exception("Storing the end of a generation failed; trying again")
+            await asyncio.sleep(_RETRY_SECONDS * attempt)
+    return await desk.db.write(body)

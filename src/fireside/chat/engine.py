@@ -1,0 +1,252 @@
+"""Starts, follows and stops generations. The one path: every door of the server calls this.
+
+Owns the tasks that run generations. The tree of messages is written by start.py, the end by ending.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from fireside.chat import replay, wire
+from fireside.chat.ending import Desk
+from fireside.chat.feed import shutting_down
+from fireside.chat.log import LiveLog, LogBook
+from fireside.chat.plan import plan
+from fireside.chat.reaper import Retention, reap, reap_forever
+from fireside.chat.run import Run, run_generation
+from fireside.chat.start import Opening, Start, write_start
+from fireside.core.ids import new_id
+from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.store import generations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from fireside.chat.feed import Feed
+    from fireside.core.principal import Principal
+    from fireside.runners.catalog import Catalog
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How often a log that another process writes is looked at in the store.
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Settings of the chat engine."""
+
+    retention: Retention = field(default_factory=Retention)
+
+
+class StartListener(Protocol):
+    """Somebody who wants to know of generations as they start in this process."""
+
+    def on_start(self, run: Run) -> None:
+        """A generation of the listener's account is live."""
+        ...
+
+
+class Engine:
+    """The generations of this server. `open` before use; `drain` and `aclose` at the end."""
+
+    def __init__(self, db: Database, catalog: Catalog, feed: Feed, options: Options | None = None) -> None:
+        self._db = db
+        self._catalog = catalog
+        self._options = options or Options()
+        self._holder = new_id()
+        self._book = LogBook(db, self._holder)
+        self._desk = Desk(db, self._book, feed)
+        self._runs: dict[str, Run] = {}
+        self._listeners: dict[str, set[StartListener]] = {}
+        self._reaper: asyncio.Task[None] | None = None
+        self._draining = False
+
+    async def open(self) -> None:
+        """Ends what a dead process left behind and starts the background tasks."""
+        self._book.open()
+        reaped = await reap(self._desk, all_running=self._db.exclusive)
+        if reaped:
+            logger.warning("%d answers had been cut off; they are kept as interrupted", reaped)
+        self._reaper = asyncio.create_task(reap_forever(self._desk, self._options.retention))
+
+    async def drain(self, grace: float) -> None:
+        """Refuses new generations, gives the running ones `grace` seconds, then ends them as INTERRUPTED."""
+        self._draining = True
+        tasks = self._tasks()
+        if tasks:
+            logger.info("Waiting up to %.0f s for %d running answers", grace, len(tasks))
+            await asyncio.wait(tasks, timeout=grace)
+        for run in list(self._runs.values()):
+            run.stop(message_pb2.FINISH_REASON_INTERRUPTED)
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=2.0)
+
+    async def aclose(self) -> None:
+        """Stops everything; `drain` before gives running answers a proper end."""
+        self._draining = True
+        for task in self._tasks():
+            task.cancel()
+        if self._reaper is not None:
+            self._reaper.cancel()
+            await asyncio.gather(self._reaper, return_exceptions=True)
+        await asyncio.gather(*self._tasks(), return_exceptions=True)
+        await self._book.aclose()
+
+    async def start(self, principal: Principal, spec: generation_pb2.GenerationSpec) -> generation_pb2.Generation:
+        """Starts a generation once; returns when it is durable. Errors as ChatService.StartGeneration says."""
+
+        async def body(tx: Tx, opening: Opening) -> tuple[Start, None]:
+            return await write_start(tx, spec, opening), None
+
+        return (await self.start_with(principal, spec, body))[0]
+
+    async def start_with(
+        self,
+        principal: Principal,
+        spec: generation_pb2.GenerationSpec,
+        body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
+    ) -> tuple[generation_pb2.Generation, T]:
+        """Runs what `body` starts in a transaction, which may write more than the start."""
+        if self._draining:
+            raise shutting_down()
+        contexts = {model.id: model.context_length for model in (await self._catalog.models()).models}
+        opening = Opening(principal, self._admit, self._book.lease())
+        start, more = await self._db.write(lambda tx: body(tx, opening))
+        if start.started is not None:
+            self._launch(principal, start, start.started, spec.sampling, contexts)
+        return start.record, more
+
+    def watch(
+        self, principal: Principal, generation_id: str, after_seq: int, heartbeat: float
+    ) -> AsyncGenerator[bytes]:
+        """Every event after `after_seq` once, in order, as joined frames (wire.py), to the end of the log.
+
+        Sends a heartbeat when there was nothing for `heartbeat` seconds. One consumer, under aclosing. Raises
+        NotFoundError, OutOfRangeError for a number never handed out, UnavailableError when the server shuts down.
+        """
+        run = self.live(principal, generation_id)
+        if run is None:
+            return self._watch_stored(principal, generation_id, after_seq, heartbeat)
+        replay.check_position(after_seq, run.log.last_seq)
+        return run.log.tail(after_seq, heartbeat)
+
+    def live(self, principal: Principal, generation_id: str) -> Run | None:
+        """The run, if this process writes it and it is the principal's."""
+        run = self._runs.get(generation_id)
+        return run if run is not None and run.owner == principal.id else None
+
+    def live_in(self, principal: Principal, conversation_id: str) -> list[Run]:
+        """The live runs of an account, of one conversation or ("") of all."""
+        return [
+            run
+            for run in self._runs.values()
+            if run.owner == principal.id and conversation_id in ("", run.record.conversation_id)
+        ]
+
+    def listen(self, principal: Principal, listener: StartListener) -> None:
+        """Tells `listener` of every start of the account from now on."""
+        self._listeners.setdefault(principal.id, set()).add(listener)
+
+    def unlisten(self, principal: Principal, listener: StartListener) -> None:
+        """Ends `listen`."""
+        listeners = self._listeners.get(principal.id, set())
+        listeners.discard(listener)
+        if not listeners:
+            self._listeners.pop(principal.id, None)
+
+    async def stop(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
+        """Ends a running generation as STOPPED and returns when that is durable. An ended one stays as it is."""
+        run = self.live(principal, generation_id)
+        if run is not None and run.task is not None:
+            run.stop(message_pb2.FINISH_REASON_STOPPED)
+            await asyncio.wait([run.task])
+        stored = await replay.load(self._db, principal.id, generation_id)
+        if stored.record.state == generation_pb2.GENERATION_STATE_RUNNING:
+
+            async def body(tx: Tx) -> bool:
+                return await generations.request_stop(tx, principal.id, generation_id)
+
+            await self._db.write(body)
+        return stored.record
+
+    async def get(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
+        """The stored record. Raises NotFoundError."""
+        return (await replay.load(self._db, principal.id, generation_id)).record
+
+    def _admit(self, wanted: str) -> str:
+        runner, name = self._catalog.resolve(wanted)
+        runner.admit()
+        return f"{runner.name}/{name}"
+
+    def _launch(
+        self,
+        principal: Principal,
+        start: Start,
+        started: generation_pb2.Event,
+        sampling: generation_pb2.SamplingOptions,
+        contexts: dict[str, int],
+    ) -> None:
+        """From here to the creation of the task there is no await: who sees the row also finds the run."""
+        record = start.record
+        runner, name = self._catalog.resolve(record.model)
+        request = plan(
+            start.history, name, sampling,
+            context_length=contexts.get(record.model, 0), session=record.conversation_id,
+        )  # fmt: skip
+        log = LiveLog(record.id, started)
+        run = Run(record, principal.id, log)
+        self._book.add(log)
+        self._runs[record.id] = run
+        run.task = asyncio.create_task(run_generation(run, self._desk, runner, request))
+        run.task.add_done_callback(lambda task: self._forget(run, task))
+        self._desk.feed.publish(principal.id, start.news)
+        for listener in self._listeners.get(principal.id, ()):
+            listener.on_start(run)
+
+    def _forget(self, run: Run, task: asyncio.Task[None]) -> None:
+        self._runs.pop(run.record.id, None)
+        self._book.remove(run.log)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("Generation %s could not be ended: the reaper will", run.record.id, exc_info=error)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [run.task for run in self._runs.values() if run.task is not None]
+
+    async def _watch_stored(
+        self, principal: Principal, generation_id: str, after_seq: int, heartbeat: float
+    ) -> AsyncGenerator[bytes]:
+        sent = time.monotonic()
+        while True:
+            stored = await replay.load(self._db, principal.id, generation_id)
+            ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
+            replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
+            async with aclosing(replay.stored_events(self._db, generation_id, after_seq)) as events:
+                async for payload, last in events:
+                    yield payload
+                    after_seq, sent = last, time.monotonic()
+            if ended:
+                if after_seq < stored.record.last_seq:
+                    yield await replay.compacted_end(self._db, stored, after_seq)
+                return
+            run = self.live(principal, generation_id)
+            if run is not None:  # it was being launched when we looked
+                async with aclosing(run.log.tail(after_seq, heartbeat)) as tail:
+                    async for payload in tail:
+                        yield payload
+                return
+            if self._draining:
+                raise shutting_down()
+            if time.monotonic() - sent >= heartbeat:
+                yield wire.frame(generation_pb2.Event(heartbeat=generation_pb2.Heartbeat()))
+                sent = time.monotonic()
+            await asyncio.sleep(_POLL_SECONDS)

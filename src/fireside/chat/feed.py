@@ -1,0 +1,212 @@
+"""The feed of an account: what changed, durable first, then live to every tab and client. Not the answers: log.py.
+
+A cursor is the number of an event in its account, as decimal text. Numbers are given in commit order, without gaps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.chat import wire
+from fireside.core.errors import OutOfRangeError, UnavailableError
+from fireside.gen.v1 import account_event_pb2
+from fireside.store import account_events, generations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from fireside.core.principal import Principal
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+TICK_SECONDS = 1.0
+# How many events of an account are kept in memory for those who follow it; others are read from the store.
+_RECENT = 512
+_READ = 500
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An event that was written in a transaction, to be published after its commit."""
+
+    seq: int
+    frame: bytes
+
+
+def shutting_down() -> UnavailableError:
+    """What readers get when the server goes: nothing is lost, they come back with their position."""
+    return UnavailableError("SHUTTING_DOWN", "The server is restarting: connect again and go on from where you are.")
+
+
+async def write_news(tx: Tx, owner: str, event: account_event_pb2.AccountEvent) -> News:
+    """Adds an event to the account's feed, inside the transaction that makes it true."""
+    seq = await account_events.append(tx, owner, event)
+    event.cursor = str(seq)
+    return News(seq, wire.frame(event))
+
+
+class _Channel:
+    """The live part of one account's feed. `newest` is the highest number known here."""
+
+    __slots__ = ("newest", "recent", "wakers")
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.recent: dict[int, bytes] = {}
+        self.wakers: set[asyncio.Event] = set()
+
+
+class FeedTail:
+    """A place in an account's feed. `read` gives what is new; `waker` is set whenever there may be something."""
+
+    def __init__(self, db: Database, owner: str, channel: _Channel, after: int) -> None:
+        self._db = db
+        self._owner = owner
+        self._channel = channel
+        self.after = after
+
+    async def read(self) -> bytes:
+        """The next events as joined frames; empty when there are none now."""
+        channel = self._channel
+        frames: list[bytes] = []
+        while (frame := channel.recent.get(self.after + 1)) is not None:
+            frames.append(frame)
+            self.after += 1
+        if frames or channel.newest <= self.after:
+            return b"".join(frames)
+        # Not in memory: older than that, or committed by another process, or its publishing is still under way.
+        owner, after = self._owner, self.after
+
+        async def body(tx: Tx) -> Sequence[tuple[int, account_event_pb2.AccountEvent]]:
+            return await account_events.read(tx, owner, after, _READ)
+
+        for seq, event in await self._db.read(body):
+            event.cursor = str(seq)
+            frames.append(wire.frame(event))
+            self.after = seq
+        return b"".join(frames)
+
+    def heartbeat(self) -> bytes:
+        """A frame that says that the server is alive, with the present cursor."""
+        beat = account_event_pb2.AccountEvent(cursor=str(self.after), heartbeat=account_event_pb2.EventsHeartbeat())
+        return wire.frame(beat)
+
+
+class Feed:
+    """All feeds of this process."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._channels: dict[str, _Channel] = {}
+        self._ticker: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def open(self) -> None:
+        """Starts the clock of the heartbeats."""
+        self._ticker = asyncio.create_task(self._tick_forever())
+
+    async def aclose(self) -> None:
+        """Ends all tails: their readers come back with their cursor."""
+        self.close_tails()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            await asyncio.gather(self._ticker, return_exceptions=True)
+
+    def close_tails(self) -> None:
+        """Ends all tails, now and for good."""
+        self._closed = True
+        self.wake_all()
+
+    @property
+    def closed(self) -> bool:
+        """Whether tails are to end."""
+        return self._closed
+
+    def publish(self, owner: str, news: Sequence[News]) -> None:
+        """Shows committed events to those who follow the account."""
+        channel = self._channels.get(owner)
+        if channel is None:
+            return
+        for item in news:
+            channel.recent[item.seq] = item.frame
+            channel.newest = max(channel.newest, item.seq)
+        while len(channel.recent) > _RECENT:
+            del channel.recent[next(iter(channel.recent))]
+        for waker in channel.wakers:
+            waker.set()
+
+    def wake_all(self) -> None:
+        """Lets all tails look at the clock."""
+        for channel in self._channels.values():
+            for waker in channel.wakers:
+                waker.set()
+
+    async def attach(self, principal: Principal, after_cursor: str, waker: asyncio.Event) -> tuple[FeedTail, bytes]:
+        """A tail from `after_cursor` (empty: from now) and its first frame, `ready`. Raises OutOfRangeError."""
+        owner = principal.id
+        channel = self._channels.setdefault(owner, _Channel())
+        channel.wakers.add(waker)
+        try:
+            after, running = await self._position(owner, after_cursor)
+        except BaseException:
+            self.detach(principal, waker)
+            raise
+        channel.newest = max(channel.newest, after[1])
+        ready = account_event_pb2.Ready(running=[item.record for item in running])
+        frame = wire.frame(account_event_pb2.AccountEvent(cursor=str(after[0]), ready=ready))
+        return FeedTail(self._db, owner, channel, after[0]), frame
+
+    def detach(self, principal: Principal, waker: asyncio.Event) -> None:
+        """Ends `attach`."""
+        channel = self._channels.get(principal.id)
+        if channel is None:
+            return
+        channel.wakers.discard(waker)
+        if not channel.wakers:
+            del self._channels[principal.id]
+
+    async def watch(self, principal: Principal, after_cursor: str, heartbeat: float) -> AsyncGenerator[bytes]:
+        """The feed after a cursor, as joined frames, with a heartbeat after `heartbeat` seconds of nothing.
+
+        Raises OutOfRangeError for a cursor that cannot be gone on from, UnavailableError when the server shuts down.
+        """
+        waker = asyncio.Event()
+        tail, ready = await self.attach(principal, after_cursor, waker)
+        try:
+            yield ready
+            sent = time.monotonic()
+            while not self._closed:
+                waker.clear()
+                if payload := await tail.read():
+                    yield payload
+                    sent = time.monotonic()
+                elif time.monotonic() - sent >= heartbeat - TICK_SECONDS / 4:
+                    yield tail.heartbeat()
+                    sent = time.monotonic()
+                else:
+                    await waker.wait()
+            raise shutting_down()
+        finally:
+            self.detach(principal, waker)
+
+    async def _position(self, owner: str, cursor: str) -> tuple[tuple[int, int], list[generations.StoredGeneration]]:
+        async def body(tx: Tx) -> tuple[tuple[int, int], list[generations.StoredGeneration]]:
+            return await account_events.bounds(tx, owner), await generations.running(tx, owner)
+
+        (oldest, newest), running = await self._db.read(body)
+        if not cursor:
+            return (newest, newest), running
+        after = int(cursor) if cursor.isascii() and cursor.isdecimal() else -1
+        if not oldest <= after <= newest:
+            raise OutOfRangeError(
+                "CURSOR_OUT_OF_RANGE", "The cursor cannot be gone on from: list again and start with an empty one."
+            )
+        return (after, newest), running
+
+    async def _tick_forever(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self.wake_all()

@@ -1,0 +1,115 @@
+"""Ends what nobody writes any more and drops what nobody needs any more. Runs in every process; each row is taken once.
+
+A generation whose process died has a stale lease. It ends as INTERRUPTED with what was stored, under numbers above
+all that its process could have handed out, so that a reader who saw more is reset and never sees a number twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.chat import wire
+from fireside.chat.ending import Ending, write_end
+from fireside.chat.fold import Fold
+from fireside.core.clock import now_us
+from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.store import account_events, conversations, generations, requests
+
+if TYPE_CHECKING:
+    from fireside.chat.ending import Desk
+    from fireside.chat.feed import News
+    from fireside.store.generations import StoredGeneration
+    from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
+
+REAP_SECONDS = 5.0
+_SWEEP_EVERY = 12
+_BATCH = 200
+_HOUR_US = 3_600_000_000
+_DAY_US = 24 * _HOUR_US
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in microseconds."""
+
+    logs: int = _HOUR_US
+    requests: int = 7 * _DAY_US
+    account_events: int = 7 * _DAY_US
+    deleted_conversations: int = 30 * _DAY_US
+
+
+async def reap(desk: Desk, *, all_running: bool) -> int:
+    """Ends abandoned generations; how many. `all_running`: this process has just started and owns the store alone."""
+
+    async def find(tx: Tx) -> list[StoredGeneration]:
+        return await (generations.running(tx, None) if all_running else generations.stale(tx, now_us()))
+
+    abandoned = await desk.db.read(find)
+    for stored in abandoned:
+        await _end_abandoned(stored, desk, forced=all_running)
+    return len(abandoned)
+
+
+async def reap_forever(desk: Desk, retention: Retention) -> None:
+    """Reaps every REAP_SECONDS and sweeps now and then, until it is cancelled."""
+    turn = 0
+    while True:
+        await asyncio.sleep(REAP_SECONDS)
+        turn += 1
+        try:
+            await reap(desk, all_running=False)
+            if turn % _SWEEP_EVERY == 0:
+                await sweep(desk, retention)
+        except Exception:  # the store may be away for a while; the next turn tries again
+            logger.exception("Reaping failed; trying again")
+
+
+async def sweep(desk: Desk, retention: Retention) -> None:
+    """Drops what is older than `retention`, a batch at a time so that nobody waits long behind it."""
+
+    async def body(tx: Tx) -> None:
+        now = now_us()
+        await generations.drop_events(tx, now - retention.logs, _BATCH)
+        await requests.prune(tx, now - retention.requests, _BATCH)
+        await account_events.prune(tx, now - retention.account_events, _BATCH)
+        await conversations.purge(tx, now - retention.deleted_conversations, _BATCH)
+
+    await desk.db.write(body)
+
+
+async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> None:
+    async def body(tx: Tx) -> News | None:
+        lease = desk.book.lease()
+        if not forced and not await generations.take(tx, stored.record.id, lease):
+            return None
+        return (await write_end(tx, await _ending_of(tx, stored), lease))[1]
+
+    news = await desk.db.write(body)
+    if news is not None:
+        logger.warning("Generation %s was abandoned by its process and ended as interrupted", stored.record.id)
+        desk.feed.publish(stored.owner, [news])
+
+
+async def _ending_of(tx: Tx, stored: StoredGeneration) -> Ending:
+    record = stored.record
+    current = await generations.get(tx, stored.owner, record.id) or stored
+    fold = Fold()
+    seq = 0
+    while batches := await generations.events(tx, record.id, seq, wire.BATCH_BYTES):
+        for batch in batches:
+            for event in wire.events_of(batch.payload):
+                fold.apply(event)
+        seq = batches[-1].last_seq
+    message = fold.message()
+    reason = message_pb2.FINISH_REASON_STOPPED if current.stop_requested else message_pb2.FINISH_REASON_INTERRUPTED
+    # The first number that was surely never handed out.
+    first = current.seq_limit + 1
+    message.state = message_pb2.MESSAGE_STATE_RUNNING
+    reset = wire.frame(generation_pb2.Event(seq=first, reset=generation_pb2.Reset(message=message)))
+    ended = generation_pb2.Ended(finish_reason=reason)
+    return Ending(record, stored.owner, message, ended, first, reset, first + 1)

@@ -1,0 +1,86 @@
+"""Reading a log from the store: after its end, or while another process writes it. The live part is log.py."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fireside.chat import wire
+from fireside.core.errors import NotFoundError, OutOfRangeError
+from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.store import generations, messages
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from fireside.store.db import Database
+    from fireside.store.generations import LogBatch, StoredGeneration
+    from fireside.store.tx import Tx
+
+
+async def load(db: Database, owner: str, generation_id: str) -> StoredGeneration:
+    """The stored generation. Raises NotFoundError, for another account's as well."""
+
+    async def body(tx: Tx) -> StoredGeneration | None:
+        return await generations.get(tx, owner, generation_id)
+
+    stored = await db.read(body)
+    if stored is None:
+        raise no_generation(generation_id)
+    return stored
+
+
+def no_generation(generation_id: str) -> NotFoundError:
+    """The error for an id that names no generation of the caller's."""
+    return NotFoundError("GENERATION_NOT_FOUND", "There is no such generation.", generation_id=generation_id)
+
+
+def check_position(after_seq: int, highest: int) -> None:
+    """Raises OutOfRangeError for a number that was never handed out."""
+    if after_seq > highest:
+        raise OutOfRangeError(
+            "SEQ_OUT_OF_RANGE", f"The log has no event {after_seq}: start again with after_seq 0.", highest=str(highest)
+        )
+
+
+async def stored_events(db: Database, generation_id: str, after_seq: int) -> AsyncGenerator[tuple[bytes, int]]:
+    """What the store has after `after_seq`: joined frames and the number of the last one, batch by batch."""
+    while True:
+        batches = await _read(db, generation_id, after_seq)
+        if not batches:
+            return
+        first = batches[0]
+        head = first.payload if first.first_seq > after_seq else wire.after(first.payload, after_seq)
+        after_seq = batches[-1].last_seq
+        yield head + b"".join(batch.payload for batch in batches[1:]), after_seq
+
+
+async def _read(db: Database, generation_id: str, after_seq: int) -> list[LogBatch]:
+    async def body(tx: Tx) -> list[LogBatch]:
+        return await generations.events(tx, generation_id, after_seq, wire.BATCH_BYTES)
+
+    return await db.read(body)
+
+
+async def compacted_end(db: Database, stored: StoredGeneration, after_seq: int) -> bytes:
+    """The end of a log whose events were dropped: the message as it is, and the last event under its own number.
+
+    Raises NotFoundError when the conversation was deleted meanwhile.
+    """
+    record = stored.record
+
+    async def body(tx: Tx) -> message_pb2.Message | None:
+        return await messages.get(tx, stored.owner, record.message_id)
+
+    message = await db.read(body)
+    if message is None:
+        raise no_generation(record.id)
+    ended = generation_pb2.Ended(finish_reason=record.finish_reason, etag=message.etag)
+    if record.HasField("error"):
+        ended.error.CopyFrom(record.error)
+    if record.HasField("usage"):
+        ended.usage.CopyFrom(record.usage)
+    last = wire.frame(generation_pb2.Event(seq=record.last_seq, ended=ended))
+    if after_seq >= record.last_seq - 1:
+        return last
+    reset = generation_pb2.Event(seq=record.last_seq - 1, reset=generation_pb2.Reset(message=message))
+    return wire.frame(reset) + last

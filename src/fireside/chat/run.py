@@ -1,0 +1,133 @@
+"""The life of one generation: pulls the runner, writes the log, ends in one transaction. Owned by the engine.
+
+Cancelling the task is how it is stopped; what it ends as was said before in `Run.ending`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fireside.chat.ending import end_live
+from fireside.core.errors import FiresideError, UnavailableError
+from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.runners.base import Activity, Finish, Finished, Progress, Reasoning, Text, WholePart
+
+if TYPE_CHECKING:
+    from fireside.chat.ending import Desk
+    from fireside.chat.log import LiveLog, LogBook
+    from fireside.runners.base import Delta, GenerateRequest, Runner
+
+logger = logging.getLogger(__name__)
+
+_PHASES = {
+    Activity.QUEUED: generation_pb2.PHASE_QUEUED,
+    Activity.LOADING: generation_pb2.PHASE_LOADING,
+    Activity.PREFILLING: generation_pb2.PHASE_PREFILLING,
+}
+_REASONS = {
+    Finish.COMPLETE: message_pb2.FINISH_REASON_COMPLETE,
+    Finish.LENGTH: message_pb2.FINISH_REASON_LENGTH,
+    Finish.TOOL_CALLS: message_pb2.FINISH_REASON_TOOL_CALLS,
+}
+_RETRYABLE = (UnavailableError,)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """A generation that this process writes. `ending` is set by whoever cancels `task`."""
+
+    record: generation_pb2.Generation
+    owner: str
+    log: LiveLog
+    ending: generation_pb2.Ended = field(default_factory=generation_pb2.Ended)
+    task: asyncio.Task[None] | None = None
+
+    def stop(self, reason: message_pb2.FinishReason) -> None:
+        """Cancels the run, once; it ends with `reason`. The end is there when `task` is done."""
+        if not self.ending.finish_reason and self.task is not None:
+            self.ending.finish_reason = reason
+            self.task.cancel()
+
+
+async def run_generation(run: Run, desk: Desk, runner: Runner, request: GenerateRequest) -> None:
+    """Runs to the end, whatever the end is. Raises only what the store raises when the end cannot be written."""
+    try:
+        ended = await _pull(run, desk.book, runner, request)
+    except asyncio.CancelledError:
+        if not run.ending.finish_reason:
+            raise
+        _uncancel()
+        ended = run.ending
+    except FiresideError as error:
+        retryable = isinstance(error, _RETRYABLE)
+        failure = message_pb2.Failure(reason=error.reason, message=error.message, retryable=retryable)
+        ended = generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
+    except Exception:
+        logger.exception("Generation %s failed", run.record.id)
+        failure = message_pb2.Failure(
+            reason="RUNNER_DEFECT", message="The model's runner failed in an unexpected way; the server's log has the details.",
+            retryable=True,
+        )  # fmt: skip
+        ended = generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
+    # From here on a stop comes too late: the end is decided and must be written.
+    run.ending = ended
+    await end_live(run.record, run.owner, run.log, ended, desk)
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
+
+
+async def _pull(run: Run, book: LogBook, runner: Runner, request: GenerateRequest) -> generation_pb2.Ended:
+    log = run.log
+    async with aclosing(runner.generate(request)) as deltas:
+        async for delta in deltas:
+            if isinstance(delta, Text | Reasoning | WholePart):
+                if (event := _content(delta, log)) is not None:
+                    if log.full:
+                        await book.reserve(log)
+                    book.append(log, event)
+            elif isinstance(delta, Finished):
+                return _ended(delta)
+            else:
+                _show_progress(delta, log)
+    failure = message_pb2.Failure(
+        reason="ANSWER_INCOMPLETE", message="The model's connection closed before its answer ended; continue it or try again.",
+        retryable=True,
+    )  # fmt: skip
+    return generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
+
+
+def _content(delta: Delta, log: LiveLog) -> generation_pb2.Event | None:
+    """The event for new content: text goes on in the last part if that is of its kind, else it starts a part."""
+    count = log.fold.part_count()
+    if isinstance(delta, Text):
+        if not delta.text:
+            return None
+        index = count - 1 if log.fold.last_kind() == "text" else count
+        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=index, text=delta.text))
+    if isinstance(delta, Reasoning):
+        if not delta.text:
+            return None
+        index = count - 1 if log.fold.last_kind() == "reasoning" else count
+        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=index, reasoning=delta.text))
+    if isinstance(delta, WholePart):
+        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=count, part=delta.part))
+    return None
+
+
+def _show_progress(progress: Progress, log: LiveLog) -> None:
+    log.show_activity(_PHASES[progress.activity], progress.queue_position)
+
+
+def _ended(delta: Finished) -> generation_pb2.Ended:
+    usage = message_pb2.Usage(
+        prompt_tokens=delta.prompt_tokens, completion_tokens=delta.completion_tokens, cached_tokens=delta.cached_tokens
+    )
+    return generation_pb2.Ended(finish_reason=_REASONS[delta.finish], usage=usage)

@@ -1,0 +1,216 @@
+"""Writing the start of a generation into the tree: one transaction. The engine runs what comes out of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.chat import wire
+from fireside.chat.feed import News, write_news
+from fireside.chat.log import RESERVE
+from fireside.core.clock import now_us
+from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError, NotFoundError
+from fireside.core.ids import new_id
+from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2, message_pb2
+from fireside.store import conversations, generations, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fireside.core.principal import Principal
+    from fireside.store.tx import Tx
+
+# Messages of the branch that are loaded for the prompt; planning drops what does not fit the model.
+_HISTORY = 400
+_TITLE_CHARACTERS = 60
+_CONTINUABLE = {
+    message_pb2.FINISH_REASON_LENGTH,
+    message_pb2.FINISH_REASON_STOPPED,
+    message_pb2.FINISH_REASON_INTERRUPTED,
+    message_pb2.FINISH_REASON_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A generation that is durable. `started` is None when it was there before; then nothing is to be run."""
+
+    record: generation_pb2.Generation
+    started: generation_pb2.Event | None = None
+    history: tuple[message_pb2.Message, ...] = ()
+    news: tuple[News, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a start needs besides the spec. `admit` names the model to use for a wanted one, or raises."""
+
+    principal: Principal
+    admit: Callable[[str], str]
+    lease: generations.Lease
+
+
+async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Opening) -> Start:
+    """Writes the messages and the generation, or finds that they are there. Raises the errors of StartGeneration."""
+    owner = opening.principal.id
+    fingerprint = hashlib.sha256(spec.SerializeToString(deterministic=True)).digest()
+    existing = await generations.get(tx, owner, spec.generation_id)
+    if existing is not None:
+        if existing.fingerprint != fingerprint:
+            raise AlreadyExistsError(
+                "GENERATION_EXISTS", "The generation id was used for something else: make a new one for each answer."
+            )
+        return Start(existing.record)
+    conversation, created = await _conversation_for(tx, spec, owner)
+    model = opening.admit(spec.model or conversation.model)
+    answer, extends = await _answer_for(tx, spec, conversation, owner)
+    answer.model = model
+    answer.generation_id = spec.generation_id
+    answer.state = message_pb2.MESSAGE_STATE_RUNNING
+    if not conversation.title and spec.HasField("send"):
+        conversation.title = title_of(spec.send.parts)
+    conversation.model = model
+    conversation.head_message_id = answer.id
+    conversation.update_time.FromMicroseconds(now_us())
+    answer = await (messages.update(tx, answer) if extends else messages.insert(tx, answer))
+    conversation = await conversations.update(tx, owner, conversation)
+    record = generation_pb2.Generation(
+        id=spec.generation_id, conversation_id=conversation.id, message_id=answer.id, model=model,
+        state=generation_pb2.GENERATION_STATE_RUNNING, last_seq=1,
+    )  # fmt: skip
+    record.create_time.FromMicroseconds(now_us())
+    seq_limit = 1 + RESERVE
+    await generations.insert(
+        tx, generations.StoredGeneration(record, owner, fingerprint, seq_limit, False), opening.lease
+    )
+    started = generation_pb2.Event(seq=1, started=generation_pb2.Started(message=answer))
+    await generations.append(tx, [generations.LogBatch(record.id, 1, 1, wire.frame(started), seq_limit)], opening.lease)
+    change = account_event_pb2.AccountEvent(conversation_updated=conversation)
+    if created:
+        change = account_event_pb2.AccountEvent(conversation_created=conversation)
+    news = (
+        await write_news(tx, owner, change),
+        await write_news(tx, owner, account_event_pb2.AccountEvent(generation_started=record)),
+    )
+    leaf = answer.id if extends else answer.parent_id
+    history = await messages.branch(tx, conversation.id, leaf, _HISTORY)
+    return Start(record, started, tuple(reversed(history)), news)
+
+
+async def add_user_message(
+    tx: Tx, conversation: conversation_pb2.Conversation, send: generation_pb2.SendInput
+) -> message_pb2.Message:
+    """Inserts a person's message into the tree."""
+    message = message_pb2.Message(
+        id=send.message_id, conversation_id=conversation.id, parent_id=send.parent_id, role=message_pb2.ROLE_USER,
+        parts=send.parts, state=message_pb2.MESSAGE_STATE_DONE,
+    )  # fmt: skip
+    message.create_time.FromMicroseconds(now_us())
+    return await messages.insert(tx, message)
+
+
+def title_of(parts: list[message_pb2.Part] | tuple[message_pb2.Part, ...]) -> str:
+    """A title from the first words of a message; empty if it has no text."""
+    for part in parts:
+        for line in part.text.text.splitlines():
+            words = " ".join(line.replace("\0", "").split()).lstrip("# ")
+            if words:
+                return words if len(words) <= _TITLE_CHARACTERS else _shortened(words)
+    return ""
+
+
+def _shortened(words: str) -> str:
+    cut = words[: _TITLE_CHARACTERS - 1]
+    # Text without spaces, such as Chinese, is cut where it is; other text between words.
+    head, space, _ = cut.rpartition(" ")
+    return (head if space and len(head) > _TITLE_CHARACTERS // 2 else cut) + "…"
+
+
+async def _conversation_for(
+    tx: Tx, spec: generation_pb2.GenerationSpec, owner: str
+) -> tuple[conversation_pb2.Conversation, bool]:
+    """The conversation, and whether it was made just now."""
+    wanted = spec.conversation_id
+    if not wanted:
+        target = await messages.get(tx, owner, spec.regenerate.message_id)
+        if target is None:
+            raise _no_message(spec.regenerate.message_id)
+        wanted = target.conversation_id
+    conversation = await conversations.get(tx, owner, wanted)
+    if conversation is not None:
+        return conversation, False
+    if not spec.HasField("send") or spec.send.parent_id or await conversations.get(tx, owner, wanted, deleted=True):
+        raise NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=wanted)
+    return await conversations.insert(tx, owner, new_conversation(wanted)), True
+
+
+def new_conversation(conversation_id: str, title: str = "", model: str = "") -> conversation_pb2.Conversation:
+    """An empty conversation, made now."""
+    conversation = conversation_pb2.Conversation(id=conversation_id, title=title, model=model)
+    conversation.create_time.FromMicroseconds(now_us())
+    conversation.update_time.CopyFrom(conversation.create_time)
+    return conversation
+
+
+async def _answer_for(
+    tx: Tx, spec: generation_pb2.GenerationSpec, conversation: conversation_pb2.Conversation, owner: str
+) -> tuple[message_pb2.Message, bool]:
+    """The assistant message to write, and whether it is there already and is to be extended."""
+    if spec.HasField("continue"):
+        return await _continued(tx, spec, conversation, owner), True
+    if spec.HasField("send"):
+        if spec.send.parent_id:
+            parent = await _message_in(tx, spec.send.parent_id, conversation, owner)
+            _refuse_running(parent)
+        parent_id = (await add_user_message(tx, conversation, spec.send)).id
+    else:
+        target = await _message_in(tx, spec.regenerate.message_id, conversation, owner)
+        parent_id = target.id if target.role == message_pb2.ROLE_USER else target.parent_id
+    answer = message_pb2.Message(
+        id=spec.answer_id or new_id(),
+        conversation_id=conversation.id,
+        parent_id=parent_id,
+        role=message_pb2.ROLE_ASSISTANT,
+    )
+    answer.create_time.FromMicroseconds(now_us())
+    return answer, False
+
+
+async def _continued(
+    tx: Tx, spec: generation_pb2.GenerationSpec, conversation: conversation_pb2.Conversation, owner: str
+) -> message_pb2.Message:
+    message_id = getattr(spec, "continue").message_id
+    if spec.answer_id not in ("", message_id):
+        raise InvalidArgumentError(
+            "ANSWER_ID_MISMATCH", "answer_id must be empty or the id of the message that is continued."
+        )
+    message = await _message_in(tx, message_id, conversation, owner)
+    _refuse_running(message)
+    if message.role != message_pb2.ROLE_ASSISTANT or message.finish_reason not in _CONTINUABLE:
+        raise FailedPreconditionError(
+            "NOT_CONTINUABLE", "Only an answer that was cut off can be continued; regenerate it instead."
+        )
+    message.finish_reason = message_pb2.FINISH_REASON_UNSPECIFIED
+    message.ClearField("error")
+    return message
+
+
+async def _message_in(
+    tx: Tx, message_id: str, conversation: conversation_pb2.Conversation, owner: str
+) -> message_pb2.Message:
+    message = await messages.get(tx, owner, message_id)
+    if message is None or message.conversation_id != conversation.id:
+        raise _no_message(message_id)
+    return message
+
+
+def _no_message(message_id: str) -> NotFoundError:
+    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message in this conversation.", message_id=message_id)
+
+
+def _refuse_running(message: message_pb2.Message) -> None:
+    if message.state == message_pb2.MESSAGE_STATE_RUNNING:
+        raise FailedPreconditionError(
+            "ANSWER_RUNNING", "The answer is still being written: wait for its end, or stop it.", message_id=message.id
+        )
