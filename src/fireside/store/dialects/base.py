@@ -1,0 +1,58 @@
+"""What a database is to the rest of the server, and what can be set about it. Not a driver: those are the files beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from fireside.store.tx import Body, T
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """How the database is used."""
+
+    readers: int = 2
+    """SQLite: threads that read. The one that writes comes on top."""
+
+    pool_size: int = 10
+    """PostgreSQL: the most connections."""
+
+    timeout: float = 30.0
+    """Seconds to wait for a connection, a lock or a statement before UnavailableError."""
+
+
+class Database(Protocol):
+    """An open database. Its schema is the one of this build."""
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        ...
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other process can have the database open: then whatever a process left running is dead."""
+        ...
+
+    async def write(self, body: Body[T]) -> T:
+        """Runs `body` in a transaction and returns its result once it is durable.
+
+        Whatever the body raises rolls its own changes back, alone, and is raised here. A caller that is cancelled
+        before the body began has written nothing; one that is cancelled later may have.
+        UnavailableError: the database is away or full, or is closed.
+        """
+        ...
+
+    async def read(self, body: Body[T]) -> T:
+        """Runs `body` in a transaction that cannot write. It sees all that was written before the call."""
+        ...
+
+    async def close(self) -> None:
+        """Lets what was begun complete, then lets go of the database."""
+        ...
+
+
+MIGRATION_LOCK = 0x6669726573696465
+"""The key of the PostgreSQL advisory lock under which a schema is made or upgraded (`fireside` in ASCII)."""

@@ -1,0 +1,240 @@
+"""Generations, the leases of those who write them, and their logs. Not the log's live tails: those are chat's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.core.clock import now_us as clock_us
+from fireside.core.errors import FailedPreconditionError
+from fireside.gen.v1.generation_pb2 import Generation
+from fireside.store.records import bytes_of, int_of, str_of, us_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fireside.store.tx import Row, Tx, Value
+
+_COLUMNS = "record, last_seq, owner, fingerprint, seq_limit, stop_requested"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGeneration:
+    """A generation and what the server keeps beside its record.
+
+    `fingerprint` tells whether the same id was started with the same spec. No number above `seq_limit` was ever
+    given to an event.
+    """
+
+    record: Generation
+    owner: str
+    fingerprint: bytes
+    seq_limit: int
+    stop_requested: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write a generation: who has it, and until when (microseconds) without renewal.
+
+    `holder` names one run of one process, so that a process that was restarted is not taken for itself.
+    """
+
+    holder: str
+    until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """Consecutive events as they are stored and streamed: `payload` is a serialised `repeated Event events = 1`.
+
+    Without a payload it only renews the lease and raises `seq_limit`. Batches that are read have no `seq_limit`.
+    """
+
+    generation_id: str
+    first_seq: int
+    last_seq: int
+    payload: bytes
+    seq_limit: int = 0
+
+
+async def insert(tx: Tx, g: StoredGeneration, lease: Lease) -> None:
+    """Stores a new running generation. AlreadyExistsError: the id is taken. NotFoundError: no such conversation."""
+    await tx.execute(
+        "INSERT INTO generations (id, owner, conversation_id, message_id, fingerprint, record, last_seq, seq_limit,"
+        " stop_requested, log_kept, lease_holder, lease_until, create_time)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $12)",
+        g.record.id,
+        g.owner,
+        g.record.conversation_id,
+        g.record.message_id,
+        g.fingerprint,
+        g.record.SerializeToString(),
+        g.record.last_seq,
+        g.seq_limit,
+        int(g.stop_requested),
+        lease.holder,
+        lease.until_us,
+        us_of(g.record.create_time),
+    )
+
+
+async def get(tx: Tx, owner: str, generation_id: str) -> StoredGeneration | None:
+    """The owner's generation, whether its conversation was deleted or not."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM generations WHERE id = $1 AND owner = $2",  # noqa: S608
+        generation_id,
+        owner,
+    )
+    return _loaded(*rows[0]) if rows else None
+
+
+async def append(tx: Tx, batches: Sequence[LogBatch], lease: Lease) -> list[str]:
+    """Appends to the logs of running generations that `lease.holder` holds, and renews the leases.
+
+    At most one batch for a generation. Returns the ids of those that were ended, or taken by somebody else; nothing
+    of theirs was written.
+    """
+    if not batches:
+        return []
+    # One order for all writers, so that two transactions cannot wait for each other's rows.
+    ordered = sorted(batches, key=lambda batch: batch.generation_id)
+    await tx.execute_many(
+        "UPDATE generations SET last_seq = CASE WHEN $2 > last_seq THEN $2 ELSE last_seq END,"
+        " seq_limit = CASE WHEN $3 > seq_limit THEN $3 ELSE seq_limit END, lease_until = $4"
+        " WHERE id = $1 AND lease_holder = $5 AND end_time IS NULL",
+        [(b.generation_id, b.last_seq if b.payload else 0, b.seq_limit, lease.until_us, lease.holder) for b in ordered],
+    )
+    # The rows updated above are locked, so that what is held now is held until the commit.
+    rows = await tx.fetch("SELECT id FROM generations WHERE end_time IS NULL AND lease_holder = $1", lease.holder)
+    held = {row[0] for row in rows}
+    events: list[Row] = [
+        (b.generation_id, b.first_seq, b.last_seq, b.payload) for b in ordered if b.payload and b.generation_id in held
+    ]
+    if events:
+        await tx.execute_many(
+            "INSERT INTO generation_events (generation_id, first_seq, last_seq, payload) VALUES ($1, $2, $3, $4)",
+            events,
+        )
+    return [b.generation_id for b in ordered if b.generation_id not in held]
+
+
+async def events(tx: Tx, generation_id: str, after_seq: int, limit_bytes: int) -> list[LogBatch]:
+    """Stored batches with events after `after_seq`, in order: at least one if there is any, up to about `limit_bytes`.
+
+    The first may begin before `after_seq`. Sequence numbers may jump where a reset was stored.
+    """
+    sizes = await tx.fetch(
+        "SELECT first_seq, length(payload) FROM generation_events WHERE generation_id = $1 AND last_seq > $2"
+        " AND first_seq >= COALESCE((SELECT max(first_seq) FROM generation_events"
+        " WHERE generation_id = $1 AND first_seq <= $2), 0) ORDER BY first_seq LIMIT 4096",
+        generation_id,
+        after_seq,
+    )
+    if not sizes:
+        return []
+    end, total = int_of(sizes[0][0]), int_of(sizes[0][1])
+    for first_seq, size in sizes[1:]:
+        total += int_of(size)
+        if total > limit_bytes:
+            break
+        end = int_of(first_seq)
+    rows = await tx.fetch(
+        "SELECT first_seq, last_seq, payload FROM generation_events"
+        " WHERE generation_id = $1 AND first_seq BETWEEN $2 AND $3 ORDER BY first_seq",
+        generation_id,
+        sizes[0][0],
+        end,
+    )
+    return [LogBatch(generation_id, int_of(first), int_of(last), bytes_of(payload)) for first, last, payload in rows]
+
+
+async def end(tx: Tx, record: Generation) -> None:
+    """Stores a generation as ended. FailedPreconditionError: it is not running (somebody else has ended it)."""
+    changed = await tx.execute(
+        "UPDATE generations SET record = $2, end_time = $3,"
+        " last_seq = CASE WHEN $4 > last_seq THEN $4 ELSE last_seq END,"
+        " seq_limit = CASE WHEN $4 > seq_limit THEN $4 ELSE seq_limit END WHERE id = $1 AND end_time IS NULL",
+        record.id,
+        record.SerializeToString(),
+        us_of(record.end_time),
+        record.last_seq,
+    )
+    if not changed:
+        raise FailedPreconditionError("GENERATION_ENDED", "The generation is not running.", generation_id=record.id)
+
+
+async def running(tx: Tx, owner: str | None) -> list[StoredGeneration]:
+    """The generations that are running, of one account or (None) of all, oldest first."""
+    if owner is None:
+        return await _select(tx, "end_time IS NULL")
+    return await _select(tx, "end_time IS NULL AND owner = $1", owner)
+
+
+async def running_in(tx: Tx, conversation_id: str) -> list[StoredGeneration]:
+    """The generations that are running in a conversation, oldest first."""
+    return await _select(tx, "end_time IS NULL AND conversation_id = $1", conversation_id)
+
+
+async def stale(tx: Tx, now_us: int) -> list[StoredGeneration]:
+    """The running generations whose lease has run out at `now_us`: nobody writes them any more."""
+    return await _select(tx, "end_time IS NULL AND lease_until < $1", now_us)
+
+
+async def take(tx: Tx, generation_id: str, lease: Lease, *, now_us: int | None = None) -> bool:
+    """Takes over a running generation whose lease has run out at `now_us` (by default now); False: it has not.
+
+    A database that is exclusive has no other process: there, a start may take all with a `now_us` in the far future.
+    """
+    now_us = clock_us() if now_us is None else now_us
+    changed = await tx.execute(
+        "UPDATE generations SET lease_holder = $2, lease_until = $3"
+        " WHERE id = $1 AND end_time IS NULL AND lease_until < $4 AND lease_holder <> $2",
+        generation_id,
+        lease.holder,
+        lease.until_us,
+        now_us,
+    )
+    return changed == 1
+
+
+async def request_stop(tx: Tx, owner: str, generation_id: str) -> bool:
+    """Notes that a running generation of the owner shall stop; False if there is none."""
+    changed = await tx.execute(
+        "UPDATE generations SET stop_requested = 1 WHERE id = $1 AND owner = $2 AND end_time IS NULL",
+        generation_id,
+        owner,
+    )
+    return changed == 1
+
+
+async def drop_events(tx: Tx, ended_before_us: int, limit: int) -> int:
+    """Drops the logs of at most `limit` generations that ended before that; returns how many."""
+    rows = await tx.fetch(
+        "SELECT id FROM generations WHERE log_kept = 1 AND end_time IS NOT NULL AND end_time < $1"
+        " ORDER BY end_time LIMIT $2",
+        ended_before_us,
+        limit,
+    )
+    if rows:
+        await tx.execute_many("DELETE FROM generation_events WHERE generation_id = $1", rows)
+        await tx.execute_many("UPDATE generations SET log_kept = 0 WHERE id = $1", rows)
+    return len(rows)
+
+
+async def _select(tx: Tx, where: str, *args: Value) -> list[StoredGeneration]:
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM generations WHERE {where} ORDER BY create_time, id", *args)  # noqa: S608
+    return [_loaded(*row) for row in rows]
+
+
+def _loaded(*row: Value) -> StoredGeneration:
+    record, last_seq, owner, fingerprint, seq_limit, stop_requested = row
+    generation = Generation.FromString(bytes_of(record))
+    generation.last_seq = int_of(last_seq)
+    return StoredGeneration(
+        record=generation,
+        owner=str_of(owner),
+        fingerprint=bytes_of(fingerprint),
+        seq_limit=int_of(seq_limit),
+        stop_requested=bool(stop_requested),
+    )

@@ -1,0 +1,156 @@
+"""The newest schema as SQLAlchemy metadata. Not used for queries: it is what migrations and the scripts are made from.
+
+Times are microseconds since the Unix epoch. Records are serialised protobuf messages; a column beside a record is
+there because a query needs it. Flags are 0 or 1.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+# Ids compare byte by byte on every database, whatever its locale.
+ID = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite counts by itself only in a column that is exactly INTEGER PRIMARY KEY.
+COUNTER = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _owner(*, primary_key: bool = False) -> Column[str]:
+    return Column("owner", ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False)
+
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    # The number of the newest account event, and of the last one that was pruned.
+    Column("event_seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("pruned_seq", BigInteger, nullable=False, server_default=text("0")),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    _owner(),
+    Column("title_folded", Text, nullable=False),
+    Column("update_time", BigInteger, nullable=False),
+    Column("delete_time", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+Index(
+    "ix_conversations_live",
+    conversations.c.owner,
+    conversations.c.update_time,
+    conversations.c.id,
+    sqlite_where=conversations.c.delete_time.is_(None),
+    postgresql_where=conversations.c.delete_time.is_(None),
+)
+Index(
+    "ix_conversations_deleted",
+    conversations.c.delete_time,
+    sqlite_where=conversations.c.delete_time.is_not(None),
+    postgresql_where=conversations.c.delete_time.is_not(None),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # Grows with each insert: the order of siblings.
+    Column("position", COUNTER, primary_key=True, nullable=False, autoincrement=True),
+    Column("id", ID, nullable=False),
+    Column("conversation_id", ID, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    # Empty for the first messages of a conversation.
+    Column("parent_id", ID, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    UniqueConstraint("id"),
+    Index(None, "conversation_id", "parent_id", "position"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    _owner(),
+    Column("conversation_id", ID, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("message_id", ID, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("seq_limit", BigInteger, nullable=False),
+    Column("stop_requested", SmallInteger, nullable=False),
+    # Whether generation_events may still hold its log.
+    Column("log_kept", SmallInteger, nullable=False),
+    Column("lease_holder", ID, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    # Null while it is running.
+    Column("end_time", BigInteger),
+)
+# Leases are renewed all the time: they are in no index, so that a renewal touches the row alone.
+Index(
+    "ix_generations_running",
+    generations.c.owner,
+    sqlite_where=generations.c.end_time.is_(None),
+    postgresql_where=generations.c.end_time.is_(None),
+)
+Index(
+    "ix_generations_log_kept",
+    generations.c.end_time,
+    sqlite_where=text("log_kept = 1 AND end_time IS NOT NULL"),
+    postgresql_where=text("log_kept = 1 AND end_time IS NOT NULL"),
+)
+
+generation_events = Table(
+    "generation_events",
+    metadata,
+    Column("generation_id", ID, ForeignKey("generations.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+    Column("first_seq", BigInteger, primary_key=True, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+account_events = Table(
+    "account_events",
+    metadata,
+    _owner(primary_key=True),
+    Column("number", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("create_time", BigInteger, nullable=False, index=True),
+    Column("record", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    _owner(primary_key=True),
+    Column("request_id", ID, primary_key=True, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("response", LargeBinary, nullable=False),
+    Column("create_time", BigInteger, nullable=False, index=True),
+)
