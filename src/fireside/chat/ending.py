@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from fireside.chat import wire
 from fireside.chat.feed import write_news
 from fireside.core.clock import now_us
-from fireside.core.errors import UnavailableError
+from fireside.core.errors import FailedPreconditionError, UnavailableError
 from fireside.gen.v1 import account_event_pb2, generation_pb2, message_pb2
 from fireside.store import generations, messages
 
@@ -93,7 +93,8 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
     ended.etag = (await messages.update(tx, message)).etag
     frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
     batch = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame, ending.seq)
-    await generations.append(tx, [batch], lease)
+    if await generations.append(tx, [batch], lease):
+        raise lost_lease()
     record.state = generation_pb2.GENERATION_STATE_ENDED
     record.finish_reason = ended.finish_reason
     if ended.HasField("error"):
@@ -107,6 +108,11 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
     return frame, news
 
 
+def lost_lease() -> FailedPreconditionError:
+    """What a writer gets that was taken for dead: somebody else has ended its generation."""
+    return FailedPreconditionError("LEASE_LOST", "The answer was taken over by another server process.")
+
+
 async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
     async def body(tx: Tx) -> tuple[bytes, News]:
         return await write_end(tx, ending, desk.book.lease())
@@ -114,7 +120,9 @@ async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
     for attempt in range(1, _ATTEMPTS):
         try:
             return await desk.db.write(body)
-        except Exception:
+        except FailedPreconditionError:
+            raise
+        except Exception:  # a full disk or a database that restarts: the answer is worth some patience
             logger.exception("Storing the end of a generation failed; trying again")
             await asyncio.sleep(_RETRY_SECONDS * attempt)
     return await desk.db.write(body)

@@ -121,7 +121,11 @@ class Engine:
             raise shutting_down()
         contexts = {model.id: model.context_length for model in (await self._catalog.models()).models}
         opening = Opening(principal, self._admit, self._book.lease())
-        start, more = await self._db.write(lambda tx: body(tx, opening))
+
+        async def opened(tx: Tx) -> tuple[Start, T]:
+            return await body(tx, opening)
+
+        start, more = await self._db.write(opened)
         if start.started is not None:
             self._launch(principal, start, start.started, spec.sampling, contexts)
         return start.record, more
@@ -185,7 +189,7 @@ class Engine:
 
     def _admit(self, wanted: str) -> str:
         runner, name = self._catalog.resolve(wanted)
-        runner.admit()
+        runner.admit(name)
         return f"{runner.name}/{name}"
 
     def _launch(

@@ -149,6 +149,11 @@ class LiveLog:
         return True
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing more will come from here."""
+        return self._closed
+
+    @property
     def ended(self) -> bool:
         """Whether the last event of the log is there."""
         return self._ended
@@ -223,9 +228,7 @@ class LogBook:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for log in list(self._logs.values()):
-            log.close(
-                UnavailableError("SHUTTING_DOWN", "The server is restarting; the answer goes on from where it was.")
-            )
+            log.close(_come_back())
 
     def lease(self) -> generations.Lease:
         """A lease of this process, from now."""
@@ -245,7 +248,9 @@ class LogBook:
         self._dirty.discard(log)
 
     def append(self, log: LiveLog, event: generation_pb2.Event) -> None:
-        """Appends to a log and sees to it that the store gets it soon."""
+        """Appends to a log and sees to it that the store gets it soon. UnavailableError: it is closed."""
+        if log.closed:
+            raise _come_back()
         log.append(event)
         if log not in self._dirty:  # an event that comes during a flush is for the next one
             self._dirty.add(log)
@@ -296,14 +301,17 @@ class LogBook:
             log.flight = flight
         lease = self.lease()
 
-        async def body(tx: Tx) -> None:
-            await generations.append(tx, batches, lease)
+        async def body(tx: Tx) -> list[str]:
+            return await generations.append(tx, batches, lease)
 
         try:
-            await self._db.write(body)
+            lost = await self._db.write(body)
         except BaseException:
             _land(free, flight)
             raise
+        for generation_id in lost:
+            logger.error("Generation %s was taken over by another process", generation_id)
+            self._logs[generation_id].close(_come_back())
         for log, batch in zip(free, batches, strict=True):
             log.mark_stored(batch.last_seq, batch.seq_limit)
         _land(free, flight)
@@ -327,3 +335,7 @@ def _land(logs: list[LiveLog], flight: asyncio.Future[None]) -> None:
     for log in logs:
         log.flight = None
     flight.set_result(None)
+
+
+def _come_back() -> UnavailableError:
+    return UnavailableError("LOG_MOVED", "The answer goes on elsewhere: connect again and read on from where you are.")

@@ -31,6 +31,7 @@ _SWEEP_EVERY = 12
 _BATCH = 200
 _HOUR_US = 3_600_000_000
 _DAY_US = 24 * _HOUR_US
+_NEVER_US = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ async def sweep(desk: Desk, retention: Retention) -> None:
 async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> None:
     async def body(tx: Tx) -> News | None:
         lease = desk.book.lease()
-        if not forced and not await generations.take(tx, stored.record.id, lease):
+        # Who has the store alone has outlived all others, whatever their leases say.
+        if not await generations.take(tx, stored.record.id, lease, now_us=_NEVER_US if forced else None):
             return None
         return (await write_end(tx, await _ending_of(tx, stored), lease))[1]
 

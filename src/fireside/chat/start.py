@@ -16,7 +16,7 @@ from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2,
 from fireside.store import conversations, generations, messages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from fireside.core.principal import Principal
     from fireside.store.tx import Tx
@@ -110,7 +110,7 @@ async def add_user_message(
     return await messages.insert(tx, message)
 
 
-def title_of(parts: list[message_pb2.Part] | tuple[message_pb2.Part, ...]) -> str:
+def title_of(parts: Iterable[message_pb2.Part]) -> str:
     """A title from the first words of a message; empty if it has no text."""
     for part in parts:
         for line in part.text.text.splitlines():

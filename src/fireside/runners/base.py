@@ -123,10 +123,10 @@ class Runner(Protocol):
         """
         ...
 
-    def admit(self) -> None:
-        """Raises ResourceExhaustedError if a request would find the queue full now. Called before a message is accepted.
+    def admit(self, model: str) -> None:
+        """Raises NotFoundError or ResourceExhaustedError if a request for `model` would now.
 
-        It may be called from another thread than the event loop's, so it only looks.
+        Called before a message is accepted, maybe from another thread than the event loop's, so it only looks.
         """
         ...
 

@@ -169,7 +169,7 @@ class ScriptedRunner:
         clock = self._clock_of_loop()
         due = clock.now()
         if script.queue_full:
-            raise ResourceExhaustedError("QUEUE_FULL", "The script's queue is full. Try again in a second.")
+            raise _queue_full()
         for place in range(script.queue, 0, -1):
             yield Progress(Activity.QUEUED, place)
             due += script.queue_step
@@ -192,6 +192,11 @@ class ScriptedRunner:
             yield Finished(Finish.TOOL_CALLS, prompt_tokens, plan.count)
         else:
             yield Finished(Finish.LENGTH if plan.cut or script.limit else Finish.COMPLETE, prompt_tokens, plan.count)
+
+    def admit(self, model: str) -> None:
+        """Raises what `queue=full` says, and NotFoundError for a name that is no script."""
+        if parse(model).queue_full:
+            raise _queue_full()
 
     async def aclose(self) -> None:
         """Nothing to free."""
@@ -309,6 +314,10 @@ async def _befall(script: Script, count: int, clock: _Clock) -> None:
     else:
         await clock.until(clock.now() + script.timeout)
     raise DeadlineExceededError("RUNNER_TIMEOUT", "The script says that the runner hangs here. Try again.")
+
+
+def _queue_full() -> ResourceExhaustedError:
+    return ResourceExhaustedError("QUEUE_FULL", "The script's queue is full. Try again in a second.")
 
 
 def _tool_call(script: Script, messages: Sequence[message_pb2.Message]) -> message_pb2.Part:

@@ -1,0 +1,65 @@
+"""What a model is asked: what stays and what is dropped when the history is longer than the context."""
+
+from __future__ import annotations
+
+from fireside.chat.plan import estimate_tokens, plan
+from fireside.chat.start import title_of
+from fireside.gen.v1 import generation_pb2, message_pb2
+
+
+def said(role: message_pb2.Role, text: str) -> message_pb2.Message:
+    return message_pb2.Message(role=role, parts=[message_pb2.Part(text=message_pb2.TextPart(text=text))])
+
+
+def planned(history: list[message_pb2.Message], context_length: int) -> list[str]:
+    sampling = generation_pb2.SamplingOptions()
+    request = plan(history, "m", sampling, context_length=context_length, session="s")
+    return [message.parts[0].text.text for message in request.messages]
+
+
+USER, ASSISTANT, SYSTEM = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT, message_pb2.ROLE_SYSTEM
+
+
+def test_all_stays_when_it_fits() -> None:
+    history = [said(USER, "one"), said(ASSISTANT, "two"), said(USER, "three")]
+    assert planned(history, 4096) == ["one", "two", "three"]
+
+
+def test_all_stays_when_the_context_is_not_known() -> None:
+    history = [said(USER, "x" * 100_000), said(ASSISTANT, "y"), said(USER, "z")]
+    assert len(planned(history, 0)) == 3
+
+
+def test_the_oldest_goes_first_and_system_and_the_last_two_stay() -> None:
+    history = [
+        said(SYSTEM, "rules"),
+        said(USER, "a" * 2000),
+        said(ASSISTANT, "b" * 2000),
+        said(USER, "c" * 100),
+        said(ASSISTANT, "d" * 100),
+        said(USER, "e" * 5000),
+    ]
+    assert [text[0] for text in planned(history, 1200)] == ["r", "d", "e"]
+
+
+def test_an_answer_without_a_word_is_left_out() -> None:
+    empty = message_pb2.Message(role=ASSISTANT)
+    assert planned([said(USER, "one"), empty, said(USER, "two")], 4096) == ["one", "two"]
+
+
+def test_chinese_counts_a_token_a_character() -> None:
+    assert estimate_tokens(said(USER, "你好" * 100)) >= 200
+    assert estimate_tokens(said(USER, "ab" * 100)) < 80
+
+
+def test_a_title_is_the_first_words() -> None:
+    def title(text: str) -> str:
+        return title_of(said(USER, text).parts)
+
+    assert title("\n\n# Hello   world\nmore") == "Hello world"
+    assert title("") == ""
+    long = title("word " * 40)
+    assert len(long) <= 60
+    assert long.endswith("word…")
+    assert title("字" * 100) == "字" * 59 + "…"
+    assert "\0" not in title("a\0b")
