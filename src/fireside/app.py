@@ -1,0 +1,83 @@
+"""The composition root: opens every part in order and closes them in reverse. Not a server: cli/ puts `App.asgi` on one."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from fireside.chat.conversations import Conversations
+from fireside.chat.engine import Engine
+from fireside.chat.feed import Feed
+from fireside.core.principal import LOCAL, Principal
+from fireside.edge.asgi import Edge, Services, build_asgi
+from fireside.edge.health import Readiness
+from fireside.runners.catalog import Catalog
+from fireside.runners.scripted import ScriptedRunner
+from fireside.store.db import open_database
+
+if TYPE_CHECKING:
+    from connectrpc.request import Headers
+
+    from fireside.config import Config
+    from fireside.runners.base import Runner
+
+
+class App:
+    """An open Fireside. Made by `open_app`; `drain` and then `aclose` at the end."""
+
+    def __init__(self, edge: Edge, engine: Engine, feed: Feed, readiness: Readiness, resources: AsyncExitStack) -> None:
+        self._edge = edge
+        self._engine = engine
+        self._feed = feed
+        self._readiness = readiness
+        self._resources = resources
+
+    @property
+    def asgi(self) -> Edge:
+        """The ASGI application. It needs no lifespan of the server: it is open already."""
+        return self._edge
+
+    async def drain(self, grace: float) -> None:
+        """Takes no new work and lets running answers end for `grace` seconds; the rest end as interrupted.
+
+        Then every stream ends, with UNAVAILABLE where it has no end of its own, so that clients come back and resume.
+        Takes at most `grace` and about four seconds. Call it while the server still answers.
+        """
+        self._readiness.end()
+        await self._engine.drain(grace)
+        self._feed.close_tails()
+        await self._edge.end_streams()
+
+    async def aclose(self) -> None:
+        """Closes every part. Nothing works afterwards."""
+        await self._resources.aclose()
+
+
+async def open_app(config: Config) -> App:
+    """Opens the database (migrating it), the runners, the engine and the edge.
+
+    Raises the errors of store.db.open_database; whatever was opened before an error is closed.
+    """
+    async with AsyncExitStack() as stack:
+        db = await open_database(config.database_url, config.store)
+        stack.push_async_callback(db.close)
+        catalog = Catalog(_runners(config), config.default_model)
+        stack.push_async_callback(catalog.aclose)
+        feed = Feed(db)
+        stack.push_async_callback(feed.aclose)
+        feed.open()
+        engine = Engine(db, catalog, feed, config.chat)
+        stack.push_async_callback(engine.aclose)
+        await engine.open()
+        readiness = Readiness()
+        services = Services(engine, Conversations(db, feed, engine), feed, catalog, _authenticate, readiness)
+        return App(build_asgi(services, config.edge), engine, feed, readiness, stack.pop_all())
+
+
+def _runners(config: Config) -> list[Runner]:
+    return [ScriptedRunner()]
+
+
+def _authenticate(headers: Headers) -> Principal:
+    """The single-user server has one account; the guard keeps other people's web pages out."""
+    return LOCAL

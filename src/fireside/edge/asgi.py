@@ -1,0 +1,221 @@
+"""The outermost ASGI application: routes a request by its path to a service, reflection, health or the web app.
+
+Plain ASGI without any server's own API, so that it runs on every server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fireside.edge.codec import BinaryCodec, JsonCodec
+from fireside.edge.errors import ErrorMapping
+from fireside.edge.guard import Guard
+from fireside.edge.health import (
+    FILE as HEALTH_FILE,
+)
+from fireside.edge.health import (
+    HealthApplication,
+    HealthCheckRequest,
+    HealthHandlers,
+    HealthListRequest,
+    Readiness,
+)
+from fireside.edge.plain import Reply, send_reply
+from fireside.edge.reflection import reflection_applications
+from fireside.edge.rpc.chat import ChatHandlers
+from fireside.edge.rpc.conversations import ConversationHandlers
+from fireside.edge.rpc.models import ModelHandlers
+from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
+from fireside.edge.streams import OpenStreams
+from fireside.edge.validate import Validator
+from fireside.edge.web import WebApp, default_folder
+from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2
+from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
+from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
+from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from connectrpc.codec import Codec
+    from connectrpc.interceptor import Interceptor
+    from connectrpc.request import Headers
+    from connectrpc.server import ConnectASGIApplication
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from fireside.chat.conversations import Conversations
+    from fireside.chat.engine import Engine
+    from fireside.chat.feed import Feed
+    from fireside.core.principal import Principal
+    from fireside.edge.plain import Receive, Scope, Send
+    from fireside.runners.catalog import Catalog
+
+_SERVICE_FILES = (
+    chat_service_pb2.DESCRIPTOR,
+    conversation_service_pb2.DESCRIPTOR,
+    model_service_pb2.DESCRIPTOR,
+)
+_SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    service for file in _SERVICE_FILES for service in file.services_by_name.values()
+)
+# By removing what a client says that it takes, streams stay uncompressed: gzip would hold tokens back and cost more
+# than it saves. Requests may still be compressed.
+_STREAM_PATHS = frozenset(
+    f"/{service.full_name}/{method.name}"
+    for service in _SERVICES
+    for method in service.methods
+    if method.server_streaming
+)
+_STREAM_ENCODING_HEADERS = frozenset((b"grpc-accept-encoding", b"connect-accept-encoding"))
+_NO_TRAILERS = Reply(
+    200, b"", "application/grpc",
+    ((b"grpc-status", b"12"), (b"grpc-message", b"this HTTP server sends no trailers: use Connect or gRPC-Web")),
+)  # fmt: skip
+_VERSION_HEADER = HTTP_VERSION_HEADER.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeOptions:
+    """Settings of the edge."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Host names that the server answers to, besides `localhost` and IP addresses; "*" for all."""
+
+    web_folder: Path = field(default_factory=default_folder)
+    """Where the built web app is."""
+
+    read_max_bytes: int = 2 * 1024 * 1024
+    """The largest request message; a larger one is RESOURCE_EXHAUSTED."""
+
+    stream_grace: float = 2.0
+    """Seconds that open streams get at a shutdown, after the answers have ended, before they are cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the edge calls."""
+
+    engine: Engine
+    conversations: Conversations
+    feed: Feed
+    catalog: Catalog
+    authenticate: Callable[[Headers], Principal]
+    readiness: Readiness
+
+
+class Edge:
+    """The application, and what is open in it."""
+
+    def __init__(self, services: Services, options: EdgeOptions) -> None:
+        """Raises UnknownRuleError if the proto declares a rule that the validator does not know."""
+        self.streams = OpenStreams()
+        self._options = options
+        self._guard = Guard(options.allowed_hosts)
+        self._web = WebApp(options.web_folder)
+        self._routes = {app.path: app for app in _applications(services, options, [ErrorMapping(), self.streams])}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection's worth of ASGI: a request, or the server's start and end."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:  # no WebSocket: the server answers 403
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def end_streams(self) -> None:
+        """Refuses new streams and ends those that are open, after their grace."""
+        await self.streams.end_all(self._options.stream_grace)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if refusal := self._guard.refusal(scope["headers"]):
+            await send_reply(send, Reply(403, f"{refusal}\n".encode()), head=scope["method"] == "HEAD")
+            return
+        path: str = scope["path"]
+        app = self._routes.get(path.rpartition("/")[0])
+        if app is None:
+            await self._not_rpc(scope, send)
+            return
+        if _is_native_grpc(scope) and "http.response.trailers" not in scope.get("extensions", {}):
+            await send_reply(send, _NO_TRAILERS)
+            return
+        native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
+        try:
+            await native({**scope, "headers": _headers_for(scope)}, receive, send)
+        except asyncio.CancelledError:
+            if not self.streams.absorbs(asyncio.current_task()):
+                raise
+
+    async def _not_rpc(self, scope: Scope, send: Send) -> None:
+        content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+        if content_type.startswith((b"application/grpc", b"application/connect", b"application/proto")):
+            # Clients of all three protocols take this for UNIMPLEMENTED.
+            await send_reply(send, Reply(404, b"There is no such service here.\n"))
+        else:
+            await self._web(scope, send)
+
+
+def build_asgi(services: Services, options: EdgeOptions) -> Edge:
+    """The whole server as one ASGI application."""
+    return Edge(services, options)
+
+
+def request_validator() -> Validator:
+    """The rules of every request of every service here."""
+    inputs = [method.input_type for service in _SERVICES for method in service.methods]
+    return Validator([*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR])
+
+
+def _applications(
+    services: Services, options: EdgeOptions, interceptors: list[Interceptor]
+) -> list[ConnectASGIApplication[Any]]:
+    validator = request_validator()
+    unchecked = frozenset((chat_service_pb2.ConverseRequest,))
+    codecs: list[Codec[Any, Any]] = [BinaryCodec(validator, unchecked), JsonCodec(validator, unchecked)]
+    authenticate, size = services.authenticate, options.read_max_bytes
+    chat = ChatHandlers(services.engine, services.feed, authenticate, validator)
+    conversations = ConversationHandlers(services.conversations, services.engine, authenticate)
+    health = HealthHandlers(services.readiness, [service.full_name for service in _SERVICES])
+    return [
+        ChatServiceASGIApplication(chat, interceptors=interceptors, codecs=codecs, read_max_bytes=size),
+        ConversationServiceASGIApplication(
+            conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=size
+        ),
+        ModelServiceASGIApplication(
+            ModelHandlers(services.catalog, authenticate), interceptors=interceptors, codecs=codecs,
+            read_max_bytes=64 * 1024,
+        ),
+        HealthApplication(health, interceptors, codecs),
+        *reflection_applications(_SERVICE_FILES, [HEALTH_FILE], interceptors),
+    ]  # fmt: skip
+
+
+def _is_native_grpc(scope: Scope) -> bool:
+    content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return content_type == b"application/grpc" or content_type.startswith(b"application/grpc+")
+
+
+def _headers_for(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers as the handlers may trust them."""
+    stream = scope["path"] in _STREAM_PATHS
+    headers = [
+        item
+        for item in scope["headers"]
+        if item[0] != _VERSION_HEADER and not (stream and item[0] in _STREAM_ENCODING_HEADERS)
+    ]
+    headers.append((_VERSION_HEADER, scope.get("http_version", "1.1").encode()))
+    return headers
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Nothing to do here: app.py opens everything before the server starts and closes it after."""
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,1 @@
+"""The API's services, one file each: decode, take the principal, call one capability, answer."""
