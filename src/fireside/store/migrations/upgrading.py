@@ -6,9 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, create_engine, event, make_url
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -27,7 +28,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     if path is not None:
         _upgrade_sqlite(URL.create("sqlite", database=str(path)), revision)
     else:
-        asyncio.run(_upgrade_postgres(make_url(url).set(drivername="postgresql+asyncpg"), revision))
+        asyncio.run(_upgrade_postgres(url, revision))
 
 
 def config(connection: Connection | None = None) -> Config:
@@ -65,8 +66,13 @@ def _check_references(connection: Connection) -> None:
         raise RuntimeError(f"{len(broken)} rows would refer to nothing, the first in {broken[0][0]}")
 
 
-async def _upgrade_postgres(url: URL, revision: str) -> None:
-    engine = create_async_engine(url, poolclass=NullPool)
+async def _upgrade_postgres(url: str, revision: str) -> None:
+    # The driver reads the URL, so that its parameters (such as sslmode) mean the same here as in the server.
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(url),  # pyright: ignore[reportUnknownMemberType, reportUnknownLambdaType]
+        poolclass=NullPool,
+    )
     try:
         async with engine.begin() as connection:
             # Servers that start at the same time upgrade one after the other; the later ones find nothing to do.

@@ -1,0 +1,224 @@
+"""PostgreSQL by asyncpg: a pool, a transaction for each body, and bodies that are run again when they lost a race."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Protocol, cast
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+
+from fireside.core.errors import FiresideError, NotFoundError, UnavailableError
+from fireside.store import fresh, revisions, upgrade
+from fireside.store.dialects.base import MIGRATION_LOCK
+from fireside.store.tx import StaleRowError, T, TransactionMisuseError, id_taken, refuse_nul
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from fireside.store.dialects.base import StoreOptions
+    from fireside.store.tx import Body, Row, Value
+
+# Another transaction was in the way; the same body, run again, sees what that one did.
+_LOST_RACE = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.UniqueViolationError,
+    StaleRowError,
+)
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
+
+
+class _Connection(Protocol):
+    """What is used of asyncpg's connection, which has no types of its own."""
+
+    async def fetch(self, query: str, *args: Value) -> list[Sequence[Value]]: ...
+
+    async def fetchval(self, query: str, *args: Value) -> Value: ...
+
+    async def execute(self, query: str, *args: Value) -> str: ...
+
+    async def executemany(self, command: str, args: Sequence[Row]) -> None: ...
+
+    def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AbstractAsyncContextManager[None]:
+        """A transaction that commits unless an error leaves it."""
+        ...
+
+
+class _Pool(Protocol):
+    """The same of its pool."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[_Connection]:
+        """A connection to use and give back."""
+        ...
+
+    async def close(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+
+async def open_postgres(url: str, options: StoreOptions) -> PostgresDatabase:
+    """Connects to the database at `url`, makes or upgrades its schema, and returns it.
+
+    FailedPreconditionError: it is newer than this build. UnavailableError: it cannot be reached or upgraded.
+    """
+    try:
+        pool = await _connect(url, options)
+    except (*_AWAY, asyncpg.PostgresError, ValueError) as error:
+        raise UnavailableError(
+            "DATABASE_UNAVAILABLE", f"The PostgreSQL database cannot be reached: {_sentence(error)}"
+        ) from error
+    try:
+        async with pool.acquire() as connection:
+            old = await _prepare(connection)
+        if old:
+            await asyncio.to_thread(upgrade.run, url)
+    except BaseException:
+        pool.terminate()
+        raise
+    return PostgresDatabase(pool, options.timeout)
+
+
+async def _connect(url: str, options: StoreOptions) -> _Pool:
+    pool: object = await asyncpg.create_pool(  # pyright: ignore[reportUnknownMemberType]
+        url,
+        min_size=1,
+        max_size=options.pool_size,
+        command_timeout=options.timeout,
+        timeout=options.timeout,
+        # Nothing that a transaction does outlives it, so that there is nothing to reset and no need to ask.
+        reset=_keep,
+        server_settings={"application_name": "fireside"},
+    )
+    return cast("_Pool", pool)
+
+
+async def _prepare(connection: _Connection) -> bool:
+    """Makes the schema if there is none; True if there is one that needs an upgrade."""
+    async with connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+            await connection.execute(fresh.script("postgresql"))
+            return False
+        return revisions.needs_upgrade(str(await connection.fetchval("SELECT version_num FROM alembic_version")))
+
+
+async def _keep(_connection: object) -> None:
+    pass
+
+
+class PostgresTx:
+    """Runs the statements of one body on a connection of the pool."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
+        """See Tx."""
+        refuse_nul(args)
+        return [tuple(row) for row in await self._connection.fetch(sql, *args)]
+
+    async def execute(self, sql: str, *args: Value) -> int:
+        """See Tx."""
+        refuse_nul(args)
+        status = await self._connection.execute(sql, *args)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def execute_many(self, sql: str, rows: Sequence[Row]) -> None:
+        """See Tx."""
+        for row in rows:
+            refuse_nul(row)
+        await self._connection.executemany(sql, rows)
+
+
+class PostgresDatabase:
+    """A Database on a server, which other processes may use at the same time."""
+
+    dialect = "postgresql"
+    exclusive = False
+
+    def __init__(self, pool: _Pool, timeout: float) -> None:
+        self._pool = pool
+        self._timeout = timeout
+        self._closed = False
+
+    async def write(self, body: Body[T]) -> T:
+        """See Database. The body is run again when it lost a race against another transaction."""
+        attempt = 0
+        while True:
+            try:
+                return await self._once(body, readonly=False)
+            except _LOST_RACE as error:
+                attempt += 1
+                if attempt > _retries(error):
+                    raise _told(error) from error
+            # At random, so that those who met once do not meet again.
+            await asyncio.sleep(random.uniform(0, 0.004 * 2**attempt))  # noqa: S311 No secret depends on it.
+
+    async def read(self, body: Body[T]) -> T:
+        """See Database."""
+        return await self._once(body, readonly=True)
+
+    async def close(self) -> None:
+        """See Database."""
+        self._closed = True
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._pool.close()
+        except TimeoutError:
+            self._pool.terminate()
+
+    async def _once(self, body: Body[T], *, readonly: bool) -> T:
+        if self._closed:
+            raise UnavailableError("DATABASE_CLOSED", "The server is shutting down; try again in a moment.")
+        committing = False
+        # A reader sees one moment. A writer sees, after it waited for a row, what it waited for.
+        isolation = "repeatable_read" if readonly else "read_committed"
+        try:
+            async with (
+                self._pool.acquire(timeout=self._timeout) as connection,
+                connection.transaction(isolation=isolation, readonly=readonly),
+            ):
+                result = await body(PostgresTx(connection))
+                committing = not readonly
+                return result
+        except (FiresideError, asyncpg.DataError, *_LOST_RACE):
+            raise
+        except asyncpg.ForeignKeyViolationError as error:
+            raise NotFoundError("REFERENCE_NOT_FOUND", "What this refers to is not there (any more).") from error
+        except asyncpg.ReadOnlySQLTransactionError as error:
+            raise TransactionMisuseError("A read body tried to write.") from error
+        except _AWAY as error:
+            outcome = "It is not known whether the change was stored." if committing else "Nothing was changed."
+            raise UnavailableError(
+                "DATABASE_UNAVAILABLE", f"The PostgreSQL database is away: {_sentence(error)} {outcome}"
+            ) from error
+
+
+def _retries(error: Exception) -> int:
+    """How often a body is run again for an error. An id or a row that others changed is seen by the next run."""
+    return 2 if isinstance(error, asyncpg.UniqueViolationError | StaleRowError) else 7
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, StaleRowError):
+        return error
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return id_taken(str(getattr(error, "table_name", "")))
+    return UnavailableError("DATABASE_BUSY", "Too many changes at once in the same place; try again in a moment.")
+
+
+def _sentence(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text if text.endswith(".") else f"{text}."
