@@ -9,7 +9,7 @@ from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine
 from fireside.chat.feed import Feed
 from fireside.core.principal import LOCAL, Principal
-from fireside.edge.asgi import Edge, Services, build_asgi
+from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.runners.catalog import Catalog
 from fireside.runners.scripted import ScriptedRunner
@@ -59,25 +59,27 @@ async def open_app(config: Config) -> App:
     Raises the errors of store.db.open_database; whatever was opened before an error is closed.
     """
     async with AsyncExitStack() as stack:
-        db = await open_database(config.database_url, config.store)
+        db = await open_database(config.database_url)
         stack.push_async_callback(db.close)
         catalog = Catalog(_runners(config), config.default_model)
         stack.push_async_callback(catalog.aclose)
         feed = Feed(db)
         stack.push_async_callback(feed.aclose)
         feed.open()
-        engine = Engine(db, catalog, feed, config.chat)
+        engine = Engine(db, catalog, feed)
         stack.push_async_callback(engine.aclose)
         await engine.open()
         readiness = Readiness()
         services = Services(engine, Conversations(db, feed, engine), feed, catalog, _authenticate, readiness)
-        return App(build_asgi(services, config.edge), engine, feed, readiness, stack.pop_all())
+        # The name that the server is bound to is one that its users call it by.
+        options = EdgeOptions(allowed_hosts=(config.host, *config.allowed_hosts))
+        return App(build_asgi(services, options), engine, feed, readiness, stack.pop_all())
 
 
 def _runners(config: Config) -> list[Runner]:
     return [ScriptedRunner()]
 
 
-def _authenticate(headers: Headers) -> Principal:
+def _authenticate(_headers: Headers) -> Principal:
     """The single-user server has one account; the guard keeps other people's web pages out."""
     return LOCAL

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from connectrpc.codec import Codec
-    from connectrpc.interceptor import Interceptor
+    from connectrpc.interceptor import MetadataInterceptor
     from connectrpc.request import Headers
     from connectrpc.server import ConnectASGIApplication
     from google.protobuf.descriptor import ServiceDescriptor
@@ -166,11 +166,12 @@ def build_asgi(services: Services, options: EdgeOptions) -> Edge:
 def request_validator() -> Validator:
     """The rules of every request of every service here."""
     inputs = [method.input_type for service in _SERVICES for method in service.methods]
-    return Validator([*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR])
+    types = [*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR]
+    return Validator(types)  # pyright: ignore[reportArgumentType] - the stubs have two types of descriptor
 
 
 def _applications(
-    services: Services, options: EdgeOptions, interceptors: list[Interceptor]
+    services: Services, options: EdgeOptions, interceptors: list[MetadataInterceptor[Any]]
 ) -> list[ConnectASGIApplication[Any]]:
     validator = request_validator()
     unchecked = frozenset((chat_service_pb2.ConverseRequest,))

@@ -30,8 +30,11 @@ class _Decoding:
         self._unchecked = unchecked
 
     def _validated(self, message: M) -> M:
-        if type(message) not in self._unchecked and (violations := self._validator.violations(message)):
-            raise invalid_request(violations)
+        if type(message) not in self._unchecked:
+            try:
+                check_request(self._validator, message)
+            except InvalidArgumentError as error:  # connectrpc would take it for a failure to parse
+                raise connect_error(error) from error
         return message
 
 
@@ -75,6 +78,12 @@ class JsonCodec(_Decoding, Codec[Message, M]):
         except (json_format.ParseError, UnicodeDecodeError, RecursionError) as error:
             raise _malformed(f"The request is not a {message_class.DESCRIPTOR.full_name} in JSON: {error}") from error
         return self._validated(message)
+
+
+def check_request(validator: Validator, message: Message) -> None:
+    """Raises InvalidArgumentError with all that is wrong."""
+    if violations := validator.violations(message):
+        raise invalid_request(violations)
 
 
 def _malformed(message: str) -> Exception:

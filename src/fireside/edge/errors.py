@@ -98,16 +98,16 @@ def connect_error(error: Exception) -> ConnectError:
     return ConnectError(status.code, status.message, details=_packed(details))
 
 
-def invalid_request(violations: Sequence[errors.FieldViolation]) -> ConnectError:
-    """The answer to a request that breaks the rules of the proto."""
+def invalid_request(violations: Sequence[errors.FieldViolation]) -> errors.InvalidArgumentError:
+    """The error for a request that breaks the rules of the proto."""
     first = violations[0]
     more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
     message = f"{first.field}: {first.description}{more}"
-    return connect_error(errors.InvalidArgumentError("INVALID_REQUEST", message, violations=tuple(violations)))
+    return errors.InvalidArgumentError("INVALID_REQUEST", message, violations=tuple(violations))
 
 
 def _packed(details: Sequence[Message]) -> list[ErrorDetail]:
-    """connectrpc keeps details in another Protobuf runtime than ours: they cross as bytes."""
+    """Crosses as bytes, because connectrpc keeps details in another Protobuf runtime than ours."""
     return [
         ErrorDetail(DetailAny(type_url=f"type.googleapis.com/{d.DESCRIPTOR.full_name}", value=d.SerializeToString()))
         for d in details
@@ -120,7 +120,7 @@ class ErrorMapping(MetadataInterceptor[None]):
     async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
         """Nothing to do before a call."""
 
-    async def on_end(self, token: None, ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
+    async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
         """Raises what the client gets."""
         if error is not None and not isinstance(error, ConnectError):
             raise connect_error(error) from error

@@ -17,10 +17,10 @@ from fireside.core.errors import NotFoundError
 from fireside.edge.rpc.streams import field_bytes, heartbeat_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Sequence
 
     from connectrpc.codec import Codec
-    from connectrpc.interceptor import Interceptor
+    from connectrpc.interceptor import MetadataInterceptor
     from connectrpc.request import RequestContext
     from google.protobuf.message import Message
 
@@ -127,7 +127,7 @@ class HealthHandlers:
             return _SERVICE_UNKNOWN
         return _SERVING if self._readiness.ready else _NOT_SERVING
 
-    async def check(self, request: Message, ctx: RequestContext[Any, Any]) -> Message:
+    async def check(self, request: Message, _ctx: RequestContext[Any, Any]) -> Message:
         """NOT_FOUND for a service that is not here."""
         service = cast("_Request", request).service
         status = self._status(service)
@@ -135,7 +135,7 @@ class HealthHandlers:
             raise NotFoundError("SERVICE_UNKNOWN", "There is no such service here.", service=service)
         return HealthCheckResponse.FromString(_response(status))
 
-    async def list(self, request: Message, ctx: RequestContext[Any, Any]) -> Message:
+    async def list(self, _request: Message, _ctx: RequestContext[Any, Any]) -> Message:
         """The status of every service."""
         entries = [
             field_bytes(1, field_bytes(1, name.encode()) + field_bytes(2, _response(self._status(name))))
@@ -157,8 +157,13 @@ def _response(status: int) -> bytes:
 class HealthApplication(ConnectASGIApplication[HealthHandlers]):
     """The ASGI application of the service."""
 
-    def __init__(self, handlers: HealthHandlers, interceptors: Iterable[Interceptor], codecs: Iterable[Codec]) -> None:
-        super().__init__(
+    def __init__(
+        self,
+        handlers: HealthHandlers,
+        interceptors: Sequence[MetadataInterceptor[Any]],
+        codecs: Sequence[Codec[Any, Any]],
+    ) -> None:
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - connectrpc leaves its parameters open
             service=handlers, endpoints=_endpoints, interceptors=interceptors, read_max_bytes=64 * 1024, codecs=codecs
         )
 
@@ -168,7 +173,7 @@ class HealthApplication(ConnectASGIApplication[HealthHandlers]):
         return f"/{SERVICE}"
 
 
-def _endpoints(handlers: HealthHandlers) -> dict[str, Endpoint[Any, Any]]:
+def _endpoints(handlers: HealthHandlers) -> Any:
     def info(name: str, types: tuple[type[Message], type[Message]], stream: StreamType) -> MethodInfo[Message, Message]:
         return MethodInfo(
             name=name,

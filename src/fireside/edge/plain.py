@@ -27,7 +27,7 @@ class Reply:
 async def send_reply(send: Send, reply: Reply, *, head: bool = False) -> None:
     """Sends an answer; with `head` all of it but the body."""
     headers = list(reply.headers)
-    if reply.status != 304:  # noqa: PLR2004 - 304 describes no body of its own
+    if reply.status != 304:  # it describes no body of its own
         headers.append((b"content-type", reply.content_type.encode()))
         headers.append((b"content-length", str(len(reply.body)).encode()))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from connectrpc_grpcreflect import (
+from connectrpc_grpcreflect import (  # pyright: ignore[reportMissingTypeStubs] - it has types but no marker
     ServerReflectionAlphaASGIApplication,
     ServerReflectionAlphaService,
     ServerReflectionASGIApplication,
@@ -15,9 +15,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from protobuf.wkt import FileDescriptorSet as OtherFileDescriptorSet
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
-    from connectrpc.interceptor import Interceptor
+    from connectrpc.interceptor import MetadataInterceptor
     from connectrpc.server import ConnectASGIApplication
     from google.protobuf.descriptor import FileDescriptor
     from protobuf import DescFile
@@ -69,14 +69,15 @@ class _Reflection:
 
 
 def reflection_applications(
-    files: Sequence[FileDescriptor], more: Sequence[FileDescriptorProto], interceptors: Iterable[Interceptor]
+    files: Sequence[FileDescriptor],
+    more: Sequence[FileDescriptorProto],
+    interceptors: Sequence[MetadataInterceptor[Any]],
 ) -> list[ConnectASGIApplication[Any]]:
     """The two services over the files that declare services; `more` are files that are in no pool of this process."""
     known = _Files(files, more)
-    kept = list(interceptors)
     service: Any = _Reflection(known, ServerReflectionService)
     alpha: Any = _Reflection(known, ServerReflectionAlphaService)
     return [
-        ServerReflectionASGIApplication(service, interceptors=kept, read_max_bytes=_READ_MAX_BYTES),
-        ServerReflectionAlphaASGIApplication(alpha, interceptors=kept, read_max_bytes=_READ_MAX_BYTES),
+        ServerReflectionASGIApplication(service, interceptors=interceptors, read_max_bytes=_READ_MAX_BYTES),
+        ServerReflectionAlphaASGIApplication(alpha, interceptors=interceptors, read_max_bytes=_READ_MAX_BYTES),
     ]

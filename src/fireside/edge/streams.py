@@ -40,7 +40,7 @@ class OpenStreams(MetadataInterceptor[None]):
             self._tasks.add(task)
             self._none.clear()
 
-    async def on_end(self, token: None, ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
+    async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
         """Forgets the stream. Raises UnavailableError in place of the cancellation that `end_all` caused."""
         task = asyncio.current_task()
         if task is None:

@@ -12,7 +12,6 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from fireside.core.errors import FieldViolation
@@ -21,7 +20,7 @@ from fireside.gen.buf.validate import validate_pb2
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from google.protobuf.descriptor import Descriptor, OneofDescriptor
+    from google.protobuf.descriptor import Descriptor, FieldDescriptor, OneofDescriptor
     from google.protobuf.message import Message
 
     # What is wrong with one value; empty when nothing is.
@@ -35,6 +34,12 @@ _INTEGERS = (
     "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64",
 )  # fmt: skip
 _RANGE = {"gt", "gte", "lt", "lte"}
+
+
+# The generated stubs give extensions the type of a plain field.
+_ON_MESSAGE: Any = validate_pb2.message
+_ON_ONEOF: Any = validate_pb2.oneof
+_ON_FIELD: Any = validate_pb2.field
 
 
 class UnknownRuleError(Exception):
@@ -158,9 +163,7 @@ def _refuse_unknown(where: str, rules: Message, known: set[str]) -> None:
 
 
 def _add(out: list[FieldViolation], path: str, value: object, rules: Sequence[ValueRule]) -> None:
-    for rule in rules:
-        if text := rule(value):
-            out.append(FieldViolation(path, text))
+    out.extend(FieldViolation(path, text) for rule in rules if (text := rule(value)))
 
 
 def _field_check(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Check:
@@ -181,9 +184,7 @@ def _field_check(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Chec
                 return
             if skip_empty:
                 return
-        for rule in value_rules:
-            if text := rule(value):
-                out.append(FieldViolation(name, text))
+        _add(out, name, value, value_rules)
 
     return check
 
@@ -264,12 +265,12 @@ class Validator:
             self._recursive.add(name)
             return None
         self._open.add(name)
-        if descriptor.GetOptions().HasExtension(validate_pb2.message):
+        if descriptor.GetOptions().HasExtension(_ON_MESSAGE):
             message = f"{name}: rules on a whole message are not known here"
             raise UnknownRuleError(message)
         checks: list[Check] = []
         for oneof in descriptor.oneofs:
-            rules = oneof.GetOptions().Extensions[validate_pb2.oneof]
+            rules: validate_pb2.OneofRules = oneof.GetOptions().Extensions[_ON_ONEOF]
             _refuse_unknown(oneof.full_name, rules, {"required"})
             if rules.required:
                 checks.append(_oneof_check(oneof))
@@ -290,8 +291,8 @@ class Validator:
     def _field(self, field: FieldDescriptor) -> list[Check]:
         checks: list[Check] = []
         options = field.GetOptions()
-        if options.HasExtension(validate_pb2.field):
-            rules = options.Extensions[validate_pb2.field]
+        if options.HasExtension(_ON_FIELD):
+            rules: validate_pb2.FieldRules = options.Extensions[_ON_FIELD]
             checks.append(_field_check(field, rules))
             if rules.repeated.HasField("items"):
                 checks.append(_items_check(field, rules.repeated.items))
@@ -304,4 +305,3 @@ class Validator:
             message = f"{field.full_name}: rules inside a map are not known here"
             raise UnknownRuleError(message)
         return [*checks, _nested_check(field, inner)]
-

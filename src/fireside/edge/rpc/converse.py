@@ -10,7 +10,8 @@ import asyncio
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
-from fireside.core.errors import InvalidArgumentError, NotFoundError
+from fireside.core.errors import NotFoundError
+from fireside.edge.codec import check_request
 from fireside.edge.errors import status_of
 from fireside.edge.rpc.streams import elements, field_bytes, generation_events
 from fireside.gen.v1 import chat_service_pb2 as pb
@@ -47,9 +48,7 @@ class Carrier:
     async def carry_out(self, request: pb.ConverseRequest) -> None:
         """Answers `done` or `failed`. What it follows comes after `done`."""
         try:
-            if violations := self._validator.violations(request):
-                first = violations[0]
-                raise InvalidArgumentError("INVALID_REQUEST", f"{first.field}: {first.description}")
+            check_request(self._validator, request)
             await self._do(request)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is told by `failed`; the stream goes on
             await self.answers.put(_failed(request.command_id, error))
@@ -118,7 +117,9 @@ class Carrier:
             return [_failed(command, batch.error)]
         if Event.FromString(elements(batch.payload)[-1]).HasField("ended"):
             self._commands.pop(batch.generation_id, None)
-        return [field_bytes(1, command.encode()) + field_bytes(4, generation_events(batch.generation_id, batch.payload))]
+        return [
+            field_bytes(1, command.encode()) + field_bytes(4, generation_events(batch.generation_id, batch.payload))
+        ]
 
 
 async def converse(

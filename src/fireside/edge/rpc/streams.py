@@ -6,13 +6,30 @@ A stream of tokens must cost little for each: payloads of the engine go out as t
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
     from connectrpc.request import RequestContext
     from google.protobuf.message import Message
+
+
+class Payloads(Protocol):
+    """Serialised answers: an asynchronous generator, or what can be used as one."""
+
+    def __aiter__(self) -> Payloads:
+        """Itself."""
+        ...
+
+    def __anext__(self) -> Awaitable[bytes]:
+        """The next one."""
+        ...
+
+    async def aclose(self) -> None:
+        """Frees what it holds."""
+        ...
+
 
 # The outer ASGI app puts the HTTP version of the scope here, and removes such a header from clients.
 HTTP_VERSION_HEADER = "fireside-http-version"
@@ -31,15 +48,16 @@ def heartbeat_of(ctx: RequestContext[Any, Any]) -> float:
 
 
 def answers(
-    ctx: RequestContext[Any, Any], message_class: type[Message], payloads: AsyncGenerator[bytes]
+    ctx: RequestContext[Any, Any], message_class: type[Message], payloads: AsyncGenerator[bytes] | Payloads
 ) -> AsyncIterator[Any]:
     """A stream of serialised `message_class` for connectrpc: as it is, or parsed where JSON is spoken."""
     if ctx.request_headers.get("content-type", "").endswith("json"):
         return _parsed(message_class, payloads)
-    return payloads
+    passed: Any = payloads  # the codec takes bytes for a message
+    return passed
 
 
-async def _parsed(message_class: type[Message], payloads: AsyncGenerator[bytes]) -> AsyncGenerator[Message]:
+async def _parsed(message_class: type[Message], payloads: AsyncGenerator[bytes] | Payloads) -> AsyncGenerator[Message]:
     async with aclosing(payloads):
         async for payload in payloads:
             yield message_class.FromString(payload)
