@@ -65,7 +65,7 @@ class Engine:
         self._options = options or Options()
         self._holder = new_id()
         self._book = LogBook(db, self._holder)
-        self._desk = Desk(db, self._book, feed)
+        self.desk = Desk(db, self._book, feed)
         self._runs: dict[str, Run] = {}
         self._listeners: dict[str, set[StartListener]] = {}
         self._reaper: asyncio.Task[None] | None = None
@@ -74,10 +74,10 @@ class Engine:
     async def open(self) -> None:
         """Ends what a dead process left behind and starts the background tasks."""
         self._book.open()
-        reaped = await reap(self._desk, all_running=self._db.exclusive)
+        reaped = await reap(self.desk, all_running=self._db.exclusive)
         if reaped:
             logger.warning("%d answers had been cut off; they are kept as interrupted", reaped)
-        self._reaper = asyncio.create_task(reap_forever(self._desk, self._options.retention))
+        self._reaper = asyncio.create_task(reap_forever(self.desk, self._options.retention))
 
     async def drain(self, grace: float) -> None:
         """Refuses new generations, gives the running ones `grace` seconds, then ends them as INTERRUPTED."""
@@ -211,9 +211,9 @@ class Engine:
         run = Run(record, principal.id, log)
         self._book.add(log)
         self._runs[record.id] = run
-        run.task = asyncio.create_task(run_generation(run, self._desk, runner, request))
+        run.task = asyncio.create_task(run_generation(run, self.desk, runner, request))
         run.task.add_done_callback(lambda task: self._forget(run, task))
-        self._desk.feed.publish(principal.id, start.news)
+        self.desk.feed.publish(principal.id, start.news)
         for listener in self._listeners.get(principal.id, ()):
             listener.on_start(run)
 

@@ -45,18 +45,23 @@ class Run:
     log: LiveLog
     ending: generation_pb2.Ended = field(default_factory=generation_pb2.Ended)
     task: asyncio.Task[None] | None = None
+    pulling: bool = False
 
     def stop(self, reason: message_pb2.FinishReason) -> None:
         """Cancels the run, once; it ends with `reason`. The end is there when `task` is done."""
-        if not self.ending.finish_reason and self.task is not None:
-            self.ending.finish_reason = reason
+        if self.ending.finish_reason:
+            return
+        self.ending.finish_reason = reason
+        # A task that is cancelled before its first step would never come to write its end.
+        if self.pulling and self.task is not None:
             self.task.cancel()
 
 
 async def run_generation(run: Run, desk: Desk, runner: Runner, request: GenerateRequest) -> None:
     """Runs to the end, whatever the end is. Raises only what the store raises when the end cannot be written."""
     try:
-        ended = await _pull(run, desk.book, runner, request)
+        run.pulling = True
+        ended = run.ending if run.ending.finish_reason else await _pull(run, desk.book, runner, request)
     except asyncio.CancelledError:
         if not run.ending.finish_reason:
             raise
@@ -73,7 +78,7 @@ async def run_generation(run: Run, desk: Desk, runner: Runner, request: Generate
             retryable=True,
         )  # fmt: skip
         ended = generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
-    # From here on a stop comes too late: the end is decided and must be written.
+    # From here on a stop comes too late: the end is decided and must be written. No await lies between.
     run.ending = ended
     await end_live(run.record, run.owner, run.log, ended, desk)
 

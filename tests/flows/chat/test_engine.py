@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -19,14 +19,7 @@ from fireside.core.errors import (
 )
 from fireside.core.principal import LOCAL, Principal
 from fireside.gen.v1 import generation_pb2, message_pb2
-from fireside.store.db import Database
-from tests.rig import Rig, folded, new_uuid, open_rig, regenerate, resume_answer, send, text_of, text_part
-
-
-@pytest.fixture
-async def rig(db: Database) -> AsyncIterator[Rig]:
-    async with open_rig(db) as opened:
-        yield opened
+from tests.rig import Rig, folded, new_uuid, regenerate, resume_answer, send, text_of, text_part
 
 
 async def test_an_answer_is_streamed_and_kept(rig: Rig) -> None:
