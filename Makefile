@@ -14,7 +14,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## install what is missing and start Fireside; ARGS="--port 9000" passes flags on
-	@$(SETUP) run
+	@$(SETUP) run -- $(ARGS)
 	@exec $(BIN)/fireside serve $(ARGS)
 
 check: ## lint, types, house rules, unit tests, web type check and unit tests: under a minute

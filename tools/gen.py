@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import bootstrap
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
@@ -27,8 +31,11 @@ _REWRITES = (
 )
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True, cwd=ROOT)
+def _run(*command: str, path: str = "") -> None:
+    environment = bootstrap.environment()
+    if path:
+        environment["PATH"] = f"{path}{os.pathsep}{environment['PATH']}"
+    subprocess.run(command, check=True, cwd=ROOT, env=environment)
 
 
 def python(out: Path) -> None:
@@ -61,15 +68,21 @@ def python(out: Path) -> None:
 def typescript(out: Path) -> None:
     """Writes the TypeScript code into the folder `out`, without the validation rules (60 KB the browser never reads)."""
     plugin = ROOT / "web" / "node_modules" / ".bin" / "protoc-gen-es"
-    template = (
-        '{"version":"v2","plugins":[{"local":"%s","out":"%s","opt":["target=ts"]}]}' % (plugin, out)
-    )
+    if not plugin.exists():
+        sys.exit("web/node_modules is missing: `make gen` and `make check` install it.")
+    plugins = [{"local": str(plugin), "out": str(out), "opt": ["target=ts"]}]
+    template = json.dumps({"version": "v2", "plugins": plugins})
     shutil.rmtree(out, ignore_errors=True)
     buf = Path(sys.executable).parent / "buf"
     _run(
         str(buf), "generate", "--template", template, "--path", "proto/fireside",
         "--exclude-type", "buf.validate.field", "--exclude-type", "buf.validate.oneof",
+        path=bootstrap.find_node(_no_download, [Path(sys.prefix), bootstrap.TOOLS]),
     )  # fmt: skip
+
+
+def _no_download(*arguments: object) -> None:
+    sys.exit(f"Node 20.19 or newer is needed to write the TypeScript code: `make gen` installs it. {arguments}")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 -- this file is what tells the owner of an older Python.
-    sys.exit("Fireside needs Python 3.11 or newer, this is %d.%d. Try `make PYTHON=python3.12 ...`." % sys.version_info[:2])
+    sys.exit(f"Fireside needs Python 3.11 or newer, not {sys.version.split()[0]}. Try `make PYTHON=python3.12 run`.")
 
 import argparse
 import hashlib
@@ -25,7 +25,7 @@ import bootstrap
 import browser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 ROOT = bootstrap.ROOT
 VENV = ROOT / ".venv"
@@ -72,7 +72,9 @@ def digest(paths: Iterable[Path], *extra: str) -> str:
 class Setup:
     """The steps, in the order in which they need each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, flags: list[str]) -> None:
+        """`flags` are those that the server will be started with: they may say where the weights are."""
+        self.flags = flags
         self.stamps = Stamps(STAMPS)
         self.environment = bootstrap.environment()
         self.worked = False
@@ -132,7 +134,9 @@ class Setup:
             self.uv("pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock)
 
         def project() -> None:
-            self.uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--build-constraints", build, "-e", ROOT)
+            self.uv(
+                "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--build-constraints", build, "-e", ROOT
+            )
 
         self.step("dev" if dev else "core", f"Python packages from requirements/{lock.name}", digest([lock]), install)
         self.step("project", "Fireside itself, editable", digest([ROOT / "pyproject.toml", build], str(ROOT)), project)
@@ -149,19 +153,40 @@ class Setup:
 
     def weights(self) -> None:
         """Installs the weights of the embedded model: about 500 MB, verified against their hash."""
-        code = ROOT / "src" / "fireside" / "runners" / "weights.py"
-        if not self.local() or not code.exists():
+        wanted, _, folder = self._ask("local_model", "models_dir").partition("\n")
+        if wanted != "True" or not self.local():
             return
 
         def install() -> None:
             # The weights come with uv, which an environment made by uv does not contain.
             self._uv = self._uv or bootstrap.find_uv()
             self.environment["PATH"] = f"{Path(self._uv).parent}{os.pathsep}{self.environment['PATH']}"
-            self.call(PYTHON, "-m", "fireside.runners.weights", "install", "--dir", self._models_dir())
+            self.call(PYTHON, "-m", "fireside.runners.weights", "install", "--dir", folder)
 
-        advice = "Try again with `make weights`."
-        sources = sorted(code.parent.glob("weights*"))
-        self.optional("weights", "Weights of the embedded model (about 500 MB)", digest(sources), install, advice)
+        sources = sorted((ROOT / "src" / "fireside" / "runners").glob("weight*"))
+        names = sorted(path.name for path in Path(folder).glob("*.gguf"))
+        if not names:
+            self.stamps.put("weights", "")
+        title = "Weights of the embedded model (about 500 MB)"
+        self.optional("weights", title, digest(sources, folder), install, "Try again with `make weights`.")
+
+    def _ask(self, *settings: str) -> str:
+        """What the server's own settings say, a line each, under the flags that it will be started with."""
+        flags = {
+            flag.removeprefix("--").replace("-", "_"): value
+            for flag, value in _flag_values(self.flags)
+            if flag in {"--data-dir", "--models-dir", "--local-model"}
+        }
+        file = next((value for flag, value in _flag_values(self.flags) if flag == "--config"), "")
+        code = (
+            "import json, pathlib, sys; from fireside.config import load; flags, file, *names = sys.argv[1:];"
+            "config = load(json.loads(flags), file=pathlib.Path(file) if file else None);"
+            "print(*(getattr(config, name) for name in names), sep=chr(10))"
+        )
+        command = [str(PYTHON), "-c", code, json.dumps(flags), file, *settings]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=ROOT, env=self.environment
+        ).stdout.strip()
 
     def node_modules(self) -> None:
         """Installs what the web app is built with, exactly as locked."""
@@ -209,17 +234,28 @@ class Setup:
             self.environment["PATH"] = f"{folder}{os.pathsep}{self.environment['PATH']}"
 
 
+def _flag_values(flags: list[str]) -> Iterator[tuple[str, str]]:
+    """`--flag value` and `--flag=value`; a flag without a value is taken with whatever follows, which nobody asks for."""
+    for number, flag in enumerate(flags):
+        name, equals, value = flag.partition("=")
+        if equals:
+            yield name, value
+        elif number + 1 < len(flags):
+            yield name, flags[number + 1]
+
+
 def main() -> int:
     """Runs the steps that a target needs, in order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", choices=("run", "dev", "test", "web", "weights", "npm", "uv"))
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="the arguments of `npm` (run in web/) or `uv`")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="the arguments of npm (in web/), uv or the server")
     options = parser.parse_args()
     target: str = options.target
-    setup = Setup()
+    command: list[str] = [word for word in options.command if word != "--"]
+    setup = Setup(command if target == "run" else [])
     started = time.monotonic()
     try:
-        _bring(setup, target, options.command)
+        _bring(setup, target, command)
     except subprocess.CalledProcessError as error:
         bootstrap.say(f"`{' '.join(map(str, error.cmd))}` ended with {error.returncode}.")
         return 1

@@ -89,9 +89,9 @@ def sql_places(file: PythonFile) -> Iterator[Violation]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             for name in STORE_LIBRARIES.intersection(name.split(".")[0] for name in _imported(node)):
                 yield file.at(node, f"{name} outside store/")
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
-            if SQL.search(node.value):
-                yield file.at(node, "SQL outside store/")
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in docstrings else None
+        if isinstance(text, str) and SQL.search(text):
+            yield file.at(node, "SQL outside store/")
 
 
 def environment_places(file: PythonFile) -> Iterator[Violation]:
@@ -99,8 +99,7 @@ def environment_places(file: PythonFile) -> Iterator[Violation]:
     if not in_source(file.path) or file.path == "src/fireside/config.py":
         return
     for node in ast.walk(file.tree):
-        attribute = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
-        if attribute and node.attr in ENVIRONMENT:
+        if isinstance(node, ast.Attribute) and _name(node.value) == "os" and node.attr in ENVIRONMENT:
             yield file.at(node, f"os.{node.attr} outside config.py")
         if isinstance(node, ast.ImportFrom) and node.module == "os":
             for alias in node.names:
@@ -114,9 +113,11 @@ def scopes_around_yield(file: PythonFile) -> Iterator[Violation]:
         if any("contextmanager" in ast.unparse(decorator) for decorator in function.decorator_list):
             continue
         for node in _own(function):
-            if isinstance(node, ast.AsyncWith | ast.With) and SCOPES.intersection(map(_called, node.items)):
-                if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in chain.from_iterable(map(_own, node.body))):
-                    yield file.at(node, f"{function.name} yields inside a timeout or task group")
+            if not isinstance(node, ast.AsyncWith | ast.With) or not SCOPES.intersection(map(_called, node.items)):
+                continue
+            inside = chain.from_iterable(map(_own, node.body))
+            if any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in inside):
+                yield file.at(node, f"{function.name} yields inside a timeout or task group")
 
 
 def bare_generators(file: PythonFile, generators: frozenset[str]) -> Iterator[Violation]:

@@ -110,7 +110,9 @@ def test_async_generators_are_consumed_under_aclosing() -> None:
 
 
 def test_a_generator_consumed_without_aclosing_is_caught() -> None:
-    declared = PythonFile.parse("src/fireside/chat/log.py", "async def tail(n) -> AsyncGenerator[bytes]:\n    yield b''")
+    declared = PythonFile.parse(
+        "src/fireside/chat/log.py", "async def tail(n) -> AsyncGenerator[bytes]:\n    yield b''"
+    )
     generators = code_rules.generator_names(declared)
     assert list(code_rules.bare_generators(PythonFile.parse("src/fireside/chat/x.py", BARE), generators))
 
