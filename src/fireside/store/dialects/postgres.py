@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -14,7 +15,7 @@ from fireside.store.dialects.base import MIGRATION_LOCK
 from fireside.store.tx import StaleRowError, T, TransactionMisuseError, id_taken, refuse_nul
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from fireside.store.dialects.base import StoreOptions
@@ -152,36 +153,54 @@ class PostgresDatabase:
         self._pool = pool
         self._timeout = timeout
         self._closed = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def write(self, body: Body[T]) -> T:
         """See Database. The body is run again when it lost a race against another transaction."""
-        attempt = 0
-        while True:
-            try:
-                return await self._once(body, readonly=False)
-            except _LOST_RACE as error:
-                attempt += 1
-                if attempt > _retries(error):
-                    raise _told(error) from error
-            # At random, so that those who met once do not meet again.
-            await asyncio.sleep(random.uniform(0, 0.004 * 2**attempt))  # noqa: S311 No secret depends on it.
+        with self._counted():
+            attempt = 0
+            while True:
+                try:
+                    return await self._once(body, readonly=False)
+                except _LOST_RACE as error:
+                    attempt += 1
+                    if attempt > _retries(error):
+                        raise _told(error) from error
+                # At random, so that those who met once do not meet again.
+                await asyncio.sleep(random.uniform(0, 0.004 * 2**attempt))  # noqa: S311 No secret depends on it.
 
     async def read(self, body: Body[T]) -> T:
         """See Database."""
-        return await self._once(body, readonly=True)
+        with self._counted():
+            return await self._once(body, readonly=True)
 
     async def close(self) -> None:
         """See Database."""
         self._closed = True
         try:
             async with asyncio.timeout(self._timeout):
+                # A closing pool refuses those who still wait for a connection; let them all through first.
+                await self._idle.wait()
                 await self._pool.close()
         except TimeoutError:
             self._pool.terminate()
 
-    async def _once(self, body: Body[T], *, readonly: bool) -> T:
+    @contextmanager
+    def _counted(self) -> Generator[None]:
         if self._closed:
             raise UnavailableError("DATABASE_CLOSED", "The server is shutting down; try again in a moment.")
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    async def _once(self, body: Body[T], *, readonly: bool) -> T:
         committing = False
         # A reader sees one moment. A writer sees, after it waited for a row, what it waited for.
         isolation = "repeatable_read" if readonly else "read_committed"
