@@ -1,1 +1,112 @@
-// The composition root of the web app. Not a place for logic: it makes the real transport, storage and clock, and mounts the view.
+// The composition root of the page: makes the real transport, storage, clock and address, and mounts the view.
+
+import { mount } from "svelte";
+
+import { createApi } from "./rpc/api.ts";
+import { systemClock } from "./rpc/clock.ts";
+import { deadAfterMs } from "./rpc/heartbeat.ts";
+import type { Channel, TabsOptions } from "./rpc/tabs.ts";
+import { joinTabs } from "./rpc/tabs.ts";
+import type { Port } from "./rpc/port.ts";
+import { createBrowserTransport } from "./rpc/transport.ts";
+import { createApp } from "./state/app.ts";
+import { newId } from "./state/ids.ts";
+import { LiveHub } from "./state/live-hub.ts";
+import type { Address } from "./state/router.ts";
+import type { KeyStore } from "./state/storage.ts";
+import App from "./view/App.svelte";
+
+/** localStorage, or a map where a person or a policy forbids it: then nothing outlives the tab. */
+function browserStorage(): KeyStore {
+  const memory = new Map<string, string>();
+  const attempt = <T>(stored: () => T, otherwise: () => T): T => {
+    try {
+      return stored();
+    } catch {
+      return otherwise();
+    }
+  };
+  return {
+    get: (key) => memory.get(key) ?? attempt(() => localStorage.getItem(key), () => null),
+    set: (key, value) => {
+      attempt(() => {
+        localStorage.setItem(key, value);
+        memory.delete(key);
+      }, () => void memory.set(key, value));
+    },
+    remove: (key) => {
+      memory.delete(key);
+      attempt(() => { localStorage.removeItem(key); }, () => undefined);
+    },
+    keys: () => [...memory.keys(), ...attempt(() => Object.keys(localStorage), () => [])],
+    onChange: (listener) => {
+      addEventListener("storage", ({ key, newValue }) => {
+        if (key !== null) listener(key, newValue);
+      });
+    },
+  };
+}
+
+const address: Address = {
+  path: () => location.pathname,
+  push: (path) => { history.pushState(null, "", path); },
+  replace: (path) => { history.replaceState(null, "", path); },
+  onMove: (listener) => { addEventListener("popstate", listener); },
+};
+
+const transport = createBrowserTransport(location.origin);
+const app = createApp({
+  transport,
+  storage: browserStorage(),
+  address,
+  clock: systemClock,
+  random: Math.random,
+  scheduler: {
+    frame: (run) => {
+      const id = requestAnimationFrame(run);
+      return () => { cancelAnimationFrame(id); };
+    },
+  },
+  locale: navigator.language,
+});
+
+function startWorker(failed: () => void): Port {
+  const worker = new SharedWorker(new URL("./shared-worker.ts", import.meta.url), { type: "module", name: "fireside" });
+  worker.onerror = failed;
+  return worker.port as Port;
+}
+
+const api = createApi(transport);
+const tabs: TabsOptions = {
+  tabId: newId(),
+  worker: "SharedWorker" in window ? startWorker : null,
+  // Missing on plain HTTP, whatever the types say.
+  locks: (navigator.locks as LockManager | undefined) ?? null,
+  channel: "BroadcastChannel" in window ? (new BroadcastChannel("fireside") as Channel) : null,
+  hub: () =>
+    new LiveHub({
+      open: (request, signal) => api.chat.watchEvents(request, { signal }),
+      clock: systemClock,
+      random: Math.random,
+      deadAfterMs: deadAfterMs(location.protocol),
+    }),
+  attach: (wire) => { app.live.attach(wire); },
+  clock: systemClock,
+};
+joinTabs(tabs);
+
+addEventListener("online", () => { app.live.hint("online"); });
+addEventListener("offline", () => { app.live.hint("offline"); });
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") app.live.hint("wake");
+});
+addEventListener("pagehide", ({ persisted }) => {
+  // A page that is only put aside comes back with all it had.
+  if (!persisted) app.live.leave();
+});
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) app.live.hint("wake");
+});
+
+const target = document.getElementById("app");
+if (target !== null) mount(App, { target, props: { app: app.state } });

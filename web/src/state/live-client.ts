@@ -1,0 +1,75 @@
+// A tab's end of the line to the owner of the live stream: decodes and hands out. It keeps no records itself.
+
+import { fromBinary } from "@bufbuild/protobuf";
+
+import type { AccountEvent } from "../gen/fireside/v1/account_event_pb.ts";
+import { WatchEventsResponseSchema } from "../gen/fireside/v1/chat_service_pb.ts";
+import type { Event } from "../gen/fireside/v1/generation_pb.ts";
+import type { Hint, LinkState } from "../rpc/live.ts";
+import type { TabWire, ToTab } from "../rpc/wire.ts";
+import { Store } from "./store.ts";
+
+/** What a part of the state wants to hear. */
+export interface LiveListener {
+  /** Whatever was read before may be stale: read it again. */
+  fresh?(): void;
+  account?(event: AccountEvent): void;
+  log?(generationId: string, events: readonly Event[]): void;
+  /** Who owns the stream does not know this generation. */
+  unknown?(generationId: string): void;
+}
+
+export class LiveClient {
+  readonly link = new Store<LinkState>({ kind: "connecting", attempt: 1 });
+  #listeners: readonly LiveListener[] = [];
+  #wire: TabWire | null = null;
+
+  /** Listeners are called in the order in which they came. Returns what ends that. */
+  listen(listener: LiveListener): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  /** Talks to this hub from now on; the one before is left. */
+  attach(wire: TabWire): void {
+    this.#wire?.close();
+    this.#wire = wire;
+    wire.listen((message) => {
+      if (this.#wire === wire) this.#take(message);
+    });
+    wire.send({ kind: "hello" });
+  }
+
+  /** The tab goes away. */
+  leave(): void {
+    this.#wire?.send({ kind: "bye" });
+  }
+
+  hint(hint: Hint): void {
+    this.#wire?.send({ kind: "hint", hint });
+  }
+
+  /** Asks for a log from its beginning: it comes as `log`, or `unknown` says that it will not. */
+  want(generationId: string): void {
+    this.#wire?.send({ kind: "want", generationId });
+  }
+
+  #take(message: ToTab): void {
+    if (message.kind === "link") this.link.set(message.state);
+    else if (message.kind === "fresh") for (const listener of this.#listeners) listener.fresh?.();
+    else if (message.kind === "unknown") for (const listener of this.#listeners) listener.unknown?.(message.generationId);
+    else this.#batch(message.bytes);
+  }
+
+  #batch(bytes: Uint8Array): void {
+    const response = fromBinary(WatchEventsResponseSchema, bytes);
+    for (const event of response.events) {
+      for (const listener of this.#listeners) listener.account?.(event);
+    }
+    for (const { generationId, events } of response.generationEvents) {
+      for (const listener of this.#listeners) listener.log?.(generationId, events);
+    }
+  }
+}

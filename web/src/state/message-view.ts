@@ -1,0 +1,233 @@
+// Makes what a view sees of a message from the record and from how its order stands. The same input gives the same
+// object, and content that only grew keeps its epoch, so that a view renders no more than what is new.
+
+import { toJsonString } from "@bufbuild/protobuf";
+import { timestampMs, ValueSchema } from "@bufbuild/protobuf/wkt";
+
+import { Phase, type Heartbeat } from "../gen/fireside/v1/generation_pb.ts";
+import { FinishReason, MessageState, Role, type Message, type Part } from "../gen/fireside/v1/message_pb.ts";
+import { modelError } from "./errors.ts";
+import type { Pending } from "./pending.ts";
+import type { Activity, AppError, Finish, MessageRole, MessageStatus, MessageView, PartView } from "./types.ts";
+
+export interface ViewInput {
+  readonly message: Message;
+  readonly pending: Pending["state"] | null;
+  readonly error: AppError | null;
+  readonly heartbeat: Heartbeat | null;
+  readonly siblings: readonly string[];
+  /** It is the last one of the branch. */
+  readonly last: boolean;
+  /** An answer of the branch is being written. */
+  readonly busy: boolean;
+}
+
+interface Cached {
+  readonly input: ViewInput;
+  readonly epoch: number;
+  readonly view: MessageView;
+  readonly reasoning: Map<number, { readonly from: number; until: number | null }>;
+}
+
+const ROLES: Record<Role, MessageRole> = {
+  [Role.UNSPECIFIED]: "assistant",
+  [Role.SYSTEM]: "system",
+  [Role.USER]: "user",
+  [Role.ASSISTANT]: "assistant",
+  [Role.TOOL]: "tool",
+};
+
+const FINISHES: Record<FinishReason, Finish> = {
+  [FinishReason.UNSPECIFIED]: "none",
+  [FinishReason.COMPLETE]: "complete",
+  [FinishReason.LENGTH]: "length",
+  [FinishReason.STOPPED]: "stopped",
+  [FinishReason.INTERRUPTED]: "interrupted",
+  [FinishReason.FAILED]: "failed",
+  [FinishReason.TOOL_CALLS]: "tool_calls",
+};
+
+const PHASES: Record<Phase, Activity["phase"]> = {
+  [Phase.UNSPECIFIED]: "starting",
+  [Phase.QUEUED]: "queued",
+  [Phase.LOADING]: "loading",
+  [Phase.PREFILLING]: "reading",
+  [Phase.WRITING]: "writing",
+};
+
+/** The views of one conversation's messages. */
+export class MessageViews {
+  readonly #cache = new Map<string, Cached>();
+
+  constructor(private readonly now: () => number) {}
+
+  view(input: ViewInput): MessageView {
+    const { id } = input.message;
+    const before = this.#cache.get(id);
+    if (before !== undefined && sameInput(before.input, input)) return before.view;
+    const grows = before === undefined || extendsMessage(before.input.message, input.message);
+    const epoch = before === undefined ? 0 : before.epoch + (grows ? 0 : 1);
+    const reasoning = grows && before !== undefined ? before.reasoning : new Map<number, never>();
+    const cached: Cached = { input, epoch, reasoning, view: this.#make(input, epoch, reasoning, before) };
+    this.#cache.set(id, cached);
+    return cached.view;
+  }
+
+  #make(input: ViewInput, epoch: number, reasoning: Cached["reasoning"], before: Cached | undefined): MessageView {
+    const { message, pending, siblings } = input;
+    const status = statusOf(input);
+    this.#time(message, reasoning, before, status);
+    return {
+      id: message.id,
+      parentId: message.parentId,
+      role: ROLES[message.role],
+      parts: message.parts.map((part, index) => partView(part, index, message, reasoning)),
+      epoch,
+      status,
+      activity: activityOf(input, status),
+      finish: FINISHES[message.finishReason],
+      error: errorOf(input),
+      model: message.model,
+      promptTokens: message.usage?.promptTokens ?? 0,
+      completionTokens: message.usage?.completionTokens ?? 0,
+      createdAt: message.createTime === undefined ? 0 : timestampMs(message.createTime),
+      siblingIds: siblings,
+      siblingIndex: Math.max(0, siblings.indexOf(message.id)),
+      can: abilities(input, status, pending),
+    };
+  }
+
+  /** Notes when reasoning began and ended, if this tab saw both. */
+  #time(message: Message, times: Cached["reasoning"], before: Cached | undefined, status: MessageStatus): void {
+    message.parts.forEach((part, index) => {
+      if (part.kind.case !== "reasoning") return;
+      const known = times.get(index);
+      if (known === undefined && status === "streaming" && before?.input.message.parts.length === index) {
+        times.set(index, { from: this.now(), until: null });
+      } else if (known?.until === null && reasoningDone(message, index)) {
+        known.until = this.now();
+      }
+    });
+  }
+}
+
+function sameInput(a: ViewInput, b: ViewInput): boolean {
+  return (
+    a.message === b.message &&
+    a.pending === b.pending &&
+    a.error === b.error &&
+    a.last === b.last &&
+    a.busy === b.busy &&
+    a.heartbeat?.phase === b.heartbeat?.phase &&
+    a.heartbeat?.queuePosition === b.heartbeat?.queuePosition &&
+    a.siblings.length === b.siblings.length &&
+    a.siblings.every((id, index) => id === b.siblings[index])
+  );
+}
+
+/** Whether the content of `after` is that of `before` with more at its end, so that nothing rendered has to change. */
+export function extendsMessage(before: Message, after: Message): boolean {
+  const last = before.parts.length - 1;
+  return (
+    after.parts.length > last &&
+    before.parts.every((part, index) => {
+      const next = after.parts[index];
+      if (part === next) return true;
+      const text = textOf(part);
+      const more = next?.kind.case === part.kind.case ? textOf(next) : null;
+      if (text === null || more === null) return false;
+      return index === last ? more.startsWith(text) : more === text;
+    })
+  );
+}
+
+/** The text of a part that grows; null for other parts. */
+function textOf(part: Part | undefined): string | null {
+  return part?.kind.case === "text" || part?.kind.case === "reasoning" ? part.kind.value.text : null;
+}
+
+/** The number of characters that a message shows. */
+export function lengthOf(message: Message): number {
+  return message.parts.reduce((sum, part) => sum + (textOf(part)?.length ?? 1), 0);
+}
+
+function statusOf({ message, pending }: ViewInput): MessageStatus {
+  if (message.role === Role.USER) return pending ?? "done";
+  if (pending === "unsent") return "unsent";
+  if (message.state !== MessageState.RUNNING) return "done";
+  return message.parts.length === 0 ? "waiting" : "streaming";
+}
+
+function activityOf({ heartbeat, pending }: ViewInput, status: MessageStatus): Activity | null {
+  if (status === "waiting") {
+    return { phase: PHASES[heartbeat?.phase ?? 0], queuePosition: heartbeat?.queuePosition ?? 0 };
+  }
+  if (status !== "streaming") return null;
+  // A continued answer has text already while its prompt is being read.
+  if (pending === "sending" && heartbeat === null) return { phase: "starting", queuePosition: 0 };
+  if (heartbeat === null || heartbeat.phase === Phase.WRITING) return null;
+  return { phase: PHASES[heartbeat.phase], queuePosition: heartbeat.queuePosition };
+}
+
+function errorOf({ message, pending, error }: ViewInput): AppError | null {
+  if (pending === "unsent") return error;
+  return message.error === undefined ? null : modelError(message.error);
+}
+
+function abilities(input: ViewInput, status: MessageStatus, pending: ViewInput["pending"]): MessageView["can"] {
+  const { message, last, busy } = input;
+  const idle = !busy && pending === null && status === "done";
+  const answer = message.role === Role.ASSISTANT;
+  const { finishReason } = message;
+  const cut =
+    finishReason === FinishReason.LENGTH ||
+    finishReason === FinishReason.STOPPED ||
+    finishReason === FinishReason.INTERRUPTED ||
+    finishReason === FinishReason.FAILED;
+  return {
+    edit: idle && message.role === Role.USER,
+    // A question that is last has lost its answer: it may have one.
+    regenerate: idle && (answer || (last && message.role === Role.USER)),
+    continue: idle && answer && last && cut && message.parts.length > 0,
+    retry: pending === "unsent" || (idle && answer && finishReason === FinishReason.FAILED),
+  };
+}
+
+function reasoningDone(message: Message, index: number): boolean {
+  return index < message.parts.length - 1 || message.state !== MessageState.RUNNING;
+}
+
+const simpleViews = new WeakMap<Part, PartView>();
+
+function partView(part: Part, index: number, message: Message, times: Cached["reasoning"]): PartView {
+  if (part.kind.case === "reasoning") {
+    const time = times.get(index);
+    const durationMs = time === undefined || time.until === null ? null : time.until - time.from;
+    return { kind: "reasoning", text: part.kind.value.text, done: reasoningDone(message, index), durationMs };
+  }
+  let view = simpleViews.get(part);
+  if (view === undefined) {
+    view = simpleView(part);
+    simpleViews.set(part, view);
+  }
+  return view;
+}
+
+function simpleView({ kind }: Part): PartView {
+  switch (kind.case) {
+    case "image":
+      return { kind: "image", mediaType: kind.value.mediaType, data: kind.value.data };
+    case "file":
+      return { kind: "file", fileId: kind.value.fileId, name: kind.value.name, mediaType: kind.value.mediaType };
+    case "toolCall":
+      return { kind: "tool_call", id: kind.value.id, name: kind.value.name, arguments: kind.value.arguments };
+    case "toolResult": {
+      const { toolCallId, result } = kind.value;
+      return { kind: "tool_result", toolCallId, json: result === undefined ? "" : toJsonString(ValueSchema, result) };
+    }
+    case "citation":
+      return { kind: "citation", sourceId: kind.value.sourceId, title: kind.value.title, quote: kind.value.quote };
+    default:
+      return { kind: "text", text: textOf({ kind } as Part) ?? "" };
+  }
+}

@@ -1,0 +1,147 @@
+// Carries out what was asked in one conversation: sends each order until the server has taken or refused it. Shows
+// nothing by itself; the chat is told of every change.
+
+import type { Generation } from "../gen/fireside/v1/generation_pb.ts";
+import { calling } from "../rpc/api.ts";
+import { Code, isTransient, type Failure } from "../rpc/failure.ts";
+import type { Branch } from "./branch.ts";
+import type { ChatServices } from "./chat-services.ts";
+import { appError } from "./errors.ts";
+import { specOf, type Order, type Outbox, type Pending } from "./pending.ts";
+
+export interface OrderListener {
+  /** Something about the orders is different: show it. */
+  ordersChanged(): void;
+  /** The server took an order; it is part of the branch now. */
+  taken(order: Order, stopWanted: boolean): void;
+  /** The server refused an order that can be given up without losing anything: it is gone. */
+  refused(order: Order, failure: Failure): void;
+  /** The server may have more than is known here. */
+  doubted(): void;
+}
+
+/** How often an order is tried before it is shown as unsent. */
+const ATTEMPTS = 5;
+
+export class Orders {
+  constructor(
+    private readonly services: ChatServices,
+    private readonly branch: Branch,
+    private readonly outbox: Outbox,
+    private readonly listener: OrderListener,
+  ) {}
+
+  /** Shows an order and sends it. */
+  place(order: Order): void {
+    const pending: Pending = {
+      order,
+      state: "sending",
+      error: null,
+      hidden: false,
+      stopWanted: false,
+      again: false,
+      enough: new AbortController(),
+      abort: new AbortController(),
+    };
+    this.branch.pending.push(pending);
+    if (order.kind === "send") this.outbox.put(order);
+    this.#send(pending);
+  }
+
+  /** Sends again what is unsent, with the same ids, to `model` if given. */
+  retry(pending: Pending, model: string | null = null): void {
+    const { order, state } = pending;
+    if (state !== "unsent" || order.kind !== "send") return;
+    // It goes where it is shown: at the end, which may be another place than when it was written.
+    const parentId = order.branches ? order.parentId : (this.branch.ids.at(-1) ?? "");
+    pending.order = { ...order, parentId, model: model ?? order.model };
+    this.outbox.put(pending.order);
+    pending.state = "sending";
+    pending.error = null;
+    pending.hidden = false;
+    pending.stopWanted = false;
+    pending.again = false;
+    pending.enough = new AbortController();
+    pending.abort = new AbortController();
+    this.#send(pending);
+  }
+
+  /** Sends again what failed only since the server was away. */
+  retryWaiting(): void {
+    for (const pending of [...this.branch.pending]) if (pending.again) this.retry(pending);
+  }
+
+  /** Forgets an unsent message. */
+  discard(pending: Pending): void {
+    this.branch.remove(pending);
+    this.outbox.remove(pending.order.generationId);
+    this.listener.ordersChanged();
+  }
+
+  /**
+   * Stops an order that the server has not taken yet, as far as anybody knows. A call that is being made may get
+   * through, and then its generation is stopped; asked a second time, the call is given up.
+   */
+  cancel(pending: Pending): void {
+    if (pending.stopWanted) pending.abort.abort();
+    pending.stopWanted = true;
+    pending.enough.abort();
+    this.listener.ordersChanged();
+  }
+
+  /** The server has this generation, as an answer or the live stream says. */
+  accepted(generation: Pick<Generation, "id">): void {
+    const pending = this.branch.pendingBy(generation.id);
+    if (pending === undefined) return;
+    this.branch.commit(pending);
+    this.outbox.remove(generation.id);
+    this.listener.taken(pending.order, pending.stopWanted);
+  }
+
+  /** Orders that the branch just read has already. */
+  settle(): void {
+    for (const { order } of [...this.branch.pending]) {
+      const id = order.kind === "send" ? order.messageId : order.answerId;
+      if (order.kind !== "continue" && this.branch.ids.includes(id)) this.accepted({ id: order.generationId });
+    }
+  }
+
+  #send(pending: Pending): void {
+    this.listener.ordersChanged();
+    void this.#run(pending);
+  }
+
+  async #run(pending: Pending): Promise<void> {
+    const { api, clock, random, generations } = this.services;
+    const request = { spec: specOf(pending.order) };
+    const outcome = await calling((options) => api.chat.startGeneration(request, options), {
+      clock,
+      random,
+      attempts: ATTEMPTS,
+      enough: pending.enough.signal,
+      signal: pending.abort.signal,
+    });
+    if (outcome.ok && outcome.value.generation !== undefined) {
+      generations.started(outcome.value.generation);
+      this.accepted(outcome.value.generation);
+    } else if (!outcome.ok && this.branch.pending.includes(pending)) {
+      this.#failed(pending, outcome.failure);
+    }
+  }
+
+  #failed(pending: Pending, cause: Failure): void {
+    const { order } = pending;
+    if (order.kind !== "send") {
+      this.branch.remove(pending);
+      if (cause.code !== Code.Canceled) this.listener.refused(order, cause);
+      this.listener.ordersChanged();
+      return;
+    }
+    pending.state = "unsent";
+    pending.error = cause.code === Code.Canceled ? null : appError(cause);
+    pending.again = isTransient(cause);
+    this.listener.ordersChanged();
+    // Taken earlier, with an answer that got lost: then the branch has it.
+    if (cause.code === Code.AlreadyExists || cause.network) this.listener.doubted();
+  }
+}
