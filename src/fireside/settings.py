@@ -1,0 +1,268 @@
+"""The one table of settings: names, types, limits, help. Does not read them: that is config's.
+
+`fireside serve --help`, docs/reference/configuration.md and fireside.example.toml are made from it. Standard library
+only, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final, cast
+
+Value = str | int | float | bool | Path | tuple[str, ...] | None
+
+ENV_PREFIX: Final = "FIRESIDE_"
+CLIENT: Final = "Client"
+_TRUE = {"true", "yes", "on", "1"}
+_FALSE = {"false", "no", "off", "0"}
+
+
+class Kind(Enum):
+    """The type of a setting; the value is what help texts call it."""
+
+    TEXT = "TEXT"
+    INTEGER = "NUMBER"
+    SECONDS = "SECONDS"
+    SWITCH = "BOOL"
+    PATH = "PATH"
+    LIST = "LIST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting. It is called `name` in the file, `--na-me` as a flag and `FIRESIDE_NAME` in the environment."""
+
+    name: str
+    kind: Kind
+    default: Value
+    """None where the default depends on the machine or on another setting; `default_text` tells it then."""
+
+    help: str
+    section: str
+    default_text: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    secret: bool = False
+    """Passwords in its value (a URL) are not shown."""
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return ENV_PREFIX + self.name.upper()
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, to end the sentence `expected ...`."""
+        if self.choices:
+            return " or ".join(self.choices) if len(self.choices) == 2 else "one of " + ", ".join(self.choices)
+        if self.kind in {Kind.INTEGER, Kind.SECONDS}:
+            noun = "a whole number" if self.kind is Kind.INTEGER else "a number of seconds"
+            if self.maximum is not None:
+                return f"{noun} from {self.minimum or 0:g} to {self.maximum:g}"
+            return f"{noun}, {self.minimum or 0:g} or more"
+        return {
+            Kind.SWITCH: "true or false",
+            Kind.PATH: "a path",
+            Kind.LIST: "names separated by commas (in the file: a list of texts)",
+        }.get(self.kind, "a text")
+
+    @property
+    def shown_default(self) -> str:
+        """The default as help texts and documentation show it."""
+        return self.default_text or show(self.default)
+
+    def parse(self, raw: str) -> Value:
+        """The value that a flag or an environment variable holds. ValueError: it is not what is `expected`."""
+        text = raw.strip()
+        match self.kind:
+            case Kind.INTEGER:
+                return self._bounded(int(text))
+            case Kind.SECONDS:
+                return self._bounded(float(text))
+            case Kind.SWITCH if text.lower() in _TRUE | _FALSE:
+                return text.lower() in _TRUE
+            case Kind.SWITCH:
+                raise ValueError(text)
+            case Kind.LIST:
+                return tuple(part for item in text.split(",") if (part := item.strip()))
+            case Kind.PATH:
+                return _path(text)
+            case Kind.TEXT:
+                return self._chosen(text)
+
+    def accept(self, value: object) -> Value:
+        """The value that the file holds, already typed by TOML. ValueError: it is not what is `expected`."""
+        match self.kind, value:
+            case Kind.INTEGER, int() if not isinstance(value, bool):
+                return self._bounded(value)
+            case Kind.SECONDS, int() | float() if not isinstance(value, bool):
+                return self._bounded(float(value))
+            case Kind.SWITCH, bool():
+                return value
+            case Kind.TEXT, str():
+                return self._chosen(value)
+            case Kind.PATH, str():
+                return _path(value)
+            case Kind.LIST, list():
+                return _texts(cast("list[object]", value))
+            case _:
+                raise ValueError(self.expected)
+
+    def _bounded(self, number: float) -> int | float:
+        low, high = self.minimum or 0, math.inf if self.maximum is None else self.maximum
+        # NaN fails both comparisons, and so is refused.
+        if not low <= number <= high or math.isinf(number):
+            raise ValueError(number)
+        return number
+
+    def _chosen(self, text: str) -> str:
+        if self.choices and text not in self.choices:
+            raise ValueError(text)
+        return text
+
+
+def _path(text: str) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _texts(items: list[object]) -> tuple[str, ...]:
+    texts = tuple(item for item in items if isinstance(item, str))
+    if len(texts) != len(items):
+        raise ValueError(items)
+    return texts
+
+
+def show(value: Value) -> str:
+    """A value as it would be written on a command line."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "" if value is None else str(value)
+
+
+_NETWORK = "Network"
+_STORAGE = "Storage"
+_TLS = "TLS"
+_MODELS = "Models"
+_RUNNING = "Running"
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting(
+        name="host", kind=Kind.TEXT, default="127.0.0.1", section=_NETWORK,
+        help="Address or host name to listen on. Anything but a loopback address lets other machines in: use TLS then.",
+    ),
+    Setting(
+        name="port", kind=Kind.INTEGER, default=8080, maximum=65535, section=_NETWORK,
+        default_text="8080, or the next free one",
+        help="Port to listen on; 0 takes any free one. A port that is asked for and taken is an error.",
+    ),
+    Setting(
+        name="allowed_hosts", kind=Kind.LIST, default=(), section=_NETWORK,
+        default_text="localhost, this machine's name and the addresses listened on",
+        help="Further host names under which browsers may reach the server; * allows any.",
+    ),
+    Setting(
+        name="max_concurrent_streams", kind=Kind.INTEGER, default=2000, minimum=1, maximum=100_000, section=_NETWORK,
+        help="Most open calls on one HTTP/2 connection.",
+    ),
+    Setting(
+        name="keep_alive", kind=Kind.SECONDS, default=120.0, section=_NETWORK,
+        help="How long an idle connection is kept open; 0 keeps it for ever.",
+    ),
+    Setting(
+        name="data_dir", kind=Kind.PATH, default=None, section=_STORAGE,
+        default_text="$XDG_DATA_HOME/fireside, or ~/.local/share/fireside",
+        help="Folder for the database, the models and the certificates.",
+    ),
+    Setting(
+        name="database_url", kind=Kind.TEXT, default="", section=_STORAGE, secret=True,
+        default_text="an SQLite file in data_dir",
+        help="Database: sqlite:///absolute/path.db or postgresql://user:password@host/name.",
+    ),
+    Setting(
+        name="tls", kind=Kind.TEXT, default="off", choices=("off", "auto"), section=_TLS,
+        help="auto makes a certificate authority and a certificate for this machine in data_dir/tls.",
+    ),
+    Setting(
+        name="tls_cert", kind=Kind.PATH, default=None, section=_TLS, default_text="none",
+        help="PEM file with your own certificate chain; needs tls_key.",
+    ),
+    Setting(
+        name="tls_key", kind=Kind.PATH, default=None, section=_TLS, default_text="none",
+        help="PEM file with the certificate's private key, not encrypted.",
+    ),
+    Setting(
+        name="default_model", kind=Kind.TEXT, default="", section=_MODELS,
+        default_text="the first that is ready",
+        help="Model that new conversations start with, by its id, such as local/qwen2.5-coder-0.5b.",
+    ),
+    Setting(
+        name="local_model", kind=Kind.SWITCH, default=True, section=_MODELS,
+        help="Whether to offer the embedded model.",
+    ),
+    Setting(
+        name="models_dir", kind=Kind.PATH, default=None, section=_MODELS, default_text="models in data_dir",
+        help="Folder with the embedded model's weights.",
+    ),
+    Setting(
+        name="llama_idle_stop", kind=Kind.SECONDS, default=900.0, section=_MODELS,
+        help="Stop the embedded model's process after this long without use, to free its memory; 0 never stops it.",
+    ),
+    Setting(
+        name="llama_threads", kind=Kind.INTEGER, default=0, maximum=1024, section=_MODELS,
+        default_text="one less than the machine's cores",
+        help="Threads of the embedded model.",
+    ),
+    Setting(
+        name="llama_slots", kind=Kind.INTEGER, default=4, minimum=1, maximum=256, section=_MODELS,
+        help="Answers that the embedded model writes at once; they share llama_context.",
+    ),
+    Setting(
+        name="llama_context", kind=Kind.INTEGER, default=16384, minimum=512, maximum=10_000_000, section=_MODELS,
+        help="Tokens of context of the embedded model, shared by its slots.",
+    ),
+    Setting(
+        name="queue_length", kind=Kind.INTEGER, default=32, maximum=100_000, section=_MODELS,
+        help="Most generations that wait for a free slot; further ones are refused.",
+    ),
+    Setting(
+        name="queue_wait", kind=Kind.SECONDS, default=120.0, section=_MODELS,
+        help="Longest time that a generation waits for a free slot.",
+    ),
+    Setting(
+        name="shutdown_grace", kind=Kind.SECONDS, default=10.0, maximum=10.0, section=_RUNNING,
+        help="Longest time that stopping takes. Answers that run have it, less 4 s, to end; the rest can be continued.",
+    ),
+    Setting(
+        name="log_level", kind=Kind.TEXT, default="warning", choices=("debug", "info", "warning", "error"),
+        section=_RUNNING, help="What to log, to standard error. Message contents are never logged.",
+    ),
+    Setting(
+        name="log_format", kind=Kind.TEXT, default="text", choices=("text", "json"), section=_RUNNING,
+        help="Form of the log: lines for a person, or one JSON object a line.",
+    ),
+    Setting(
+        name="url", kind=Kind.TEXT, default="http://127.0.0.1:8080", section=CLIENT,
+        help="Server that `fireside chat` talks to.",
+    ),
+    Setting(
+        name="tls_ca", kind=Kind.PATH, default=None, section=CLIENT,
+        default_text="the system's, and the one that `--tls auto` made",
+        help="PEM file with the certificate authority that `fireside chat` trusts.",
+    ),
+)  # fmt: skip
+
+BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
+SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section != CLIENT)
