@@ -1,0 +1,245 @@
+// Every text of the app, in English and Chinese side by side: one line, one meaning. No view contains a word.
+//
+// `{name}` is filled in by the caller. A text that counts has the forms that its language tells apart (Intl.PluralRules),
+// chosen by {count}.
+
+export interface Forms {
+  readonly one: string;
+  readonly other: string;
+}
+
+export type Entry = readonly [en: string | Forms, zh: string];
+
+export const LANGUAGES = ["en", "zh"] as const;
+
+export const catalogue = {
+  "app.name": ["Fireside", "Fireside"],
+  "app.skip": ["Skip to the conversation", "跳到对话内容"],
+
+  // The rail.
+  "rail.label": ["Conversations", "对话列表"],
+  "rail.new": ["New chat", "新对话"],
+  "rail.search": ["Search conversations", "搜索对话"],
+  "rail.search.clear": ["Clear the search", "清除搜索"],
+  "rail.fold": ["Fold the sidebar", "收起侧栏"],
+  "rail.unfold": ["Unfold the sidebar", "展开侧栏"],
+  "rail.open": ["Open conversations", "打开对话列表"],
+  "rail.settings": ["Settings", "设置"],
+  "rail.empty": ["Your conversations will gather here.", "你的对话会出现在这里。"],
+  "rail.empty.search": ["Nothing found for “{query}”.", "没有找到“{query}”。"],
+  "rail.failed": ["The list could not be loaded.", "无法加载对话列表。"],
+  "rail.more": ["Load more", "加载更多"],
+  "rail.loading": ["Loading conversations", "正在加载对话"],
+
+  // Headings of the list.
+  "group.today": ["Today", "今天"],
+  "group.yesterday": ["Yesterday", "昨天"],
+  "group.week": ["Last 7 days", "最近 7 天"],
+  "group.month": ["Last 30 days", "最近 30 天"],
+
+  // One conversation of the list.
+  "conversation.untitled": ["New conversation", "新对话"],
+  "conversation.running": ["An answer is being written", "正在生成回答"],
+  "conversation.menu": ["More for “{title}”", "“{title}”的更多操作"],
+  "conversation.rename": ["Rename", "重命名"],
+  "conversation.rename.label": ["New name of the conversation", "对话的新名称"],
+  "conversation.delete": ["Delete", "删除"],
+  "conversation.deleted": ["Deleted “{title}”", "已删除“{title}”"],
+  "conversation.undo": ["Undo", "撤销"],
+
+  // The chat.
+  "chat.label": ["Messages", "消息"],
+  "chat.you": ["You", "你"],
+  "chat.assistant": ["Assistant", "助手"],
+  "chat.older": ["Show earlier messages", "显示更早的消息"],
+  "chat.older.loading": ["Loading earlier messages", "正在加载更早的消息"],
+  "chat.latest": ["Jump to the latest", "跳到最新消息"],
+  "chat.loading": ["Loading the conversation", "正在加载对话"],
+  "chat.failed": ["This conversation could not be loaded.", "无法加载此对话。"],
+  "chat.missing": ["There is no such conversation.", "没有这个对话。"],
+  "chat.missing.hint": [
+    "It may have been deleted, or the address is not right.",
+    "它可能已被删除，或者地址不正确。",
+  ],
+  "chat.missing.action": ["Start a new chat", "开始新对话"],
+
+  // While an answer is awaited.
+  "wait.starting": ["Getting ready", "准备中"],
+  "wait.sending": ["Sending", "发送中"],
+  "wait.queued": ["Waiting in line, place {count}", "排队中，第 {count} 位"],
+  "wait.queued.unknown": ["Waiting in line", "排队中"],
+  "wait.loading": ["Loading the model", "正在加载模型"],
+  "wait.reading": ["Reading", "正在阅读"],
+  "wait.writing": ["Thinking", "思考中"],
+
+  "reasoning.running": ["Thinking", "思考中"],
+  "reasoning.done": ["Thought", "思考过程"],
+  "reasoning.seconds": [
+    { one: "Thought for {count} second", other: "Thought for {count} seconds" },
+    "思考了 {count} 秒",
+  ],
+
+  // What can be done with a message.
+  "message.copy": ["Copy", "复制"],
+  "message.copied": ["Copied", "已复制"],
+  "message.copy.failed": ["The text could not be copied.", "无法复制文本。"],
+  "message.edit": ["Edit", "编辑"],
+  "message.edit.label": ["Edit the message", "编辑消息"],
+  "message.edit.save": ["Send", "发送"],
+  "message.edit.cancel": ["Cancel", "取消"],
+  "message.regenerate": ["Try again", "重新生成"],
+  "message.continue": ["Continue", "继续"],
+  "message.retry": ["Try again", "重试"],
+  "message.discard": ["Discard", "放弃"],
+  "message.actions": ["Actions", "操作"],
+  "message.tokens": ["{prompt} tokens read, {completion} written", "读取 {prompt} 个词元，生成 {completion} 个"],
+  "message.unsent": ["Not sent.", "未发送。"],
+  "message.part.image": ["Picture", "图片"],
+  "message.part.tool": ["Tool call: {name}", "工具调用：{name}"],
+  "message.part.result": ["Tool result", "工具结果"],
+  "branch.label": ["Versions", "版本"],
+  "branch.previous": ["Previous version", "上一个版本"],
+  "branch.next": ["Next version", "下一个版本"],
+  "branch.place": ["{place}/{count}", "{place}/{count}"],
+
+  // How an answer ended, when not by itself.
+  "finish.length": ["The answer reached its length limit.", "回答达到了长度上限。"],
+  "finish.stopped": ["You stopped this answer.", "你停止了这个回答。"],
+  "finish.stopped.empty": ["Stopped before anything was written.", "尚未生成内容就已停止。"],
+  "finish.interrupted": [
+    "The server went away in the middle of this answer. What had arrived is kept.",
+    "服务器在回答途中断开，已收到的内容都保留着。",
+  ],
+  "finish.tools": ["The model asked for a tool that is not there.", "模型请求了一个不可用的工具。"],
+  "finish.empty": ["The model answered with nothing.", "模型没有给出任何内容。"],
+
+  // The composer.
+  "composer.label": ["Message", "消息"],
+  "composer.placeholder": ["Write a message", "输入消息"],
+  "composer.send": ["Send", "发送"],
+  "composer.stop": ["Stop", "停止"],
+  "composer.stopping": ["Stopping", "正在停止"],
+  "composer.hint": ["Enter to send, Shift + Enter for a new line", "Enter 发送，Shift + Enter 换行"],
+
+  // The model picker.
+  "model.label": ["Model", "模型"],
+  "model.choose": ["Choose a model, now {name}", "选择模型，当前为 {name}"],
+  "model.none": ["No model", "没有模型"],
+  "model.default": ["Default", "默认"],
+  "model.unavailable": ["Not available", "不可用"],
+  "model.loading": ["Loading models", "正在加载模型"],
+  "model.failed": ["The models could not be loaded.", "无法加载模型列表。"],
+  "model.context": ["{count} tokens of context", "上下文 {count} 个词元"],
+
+  // An empty page that helps.
+  "empty.title": ["What is on your mind?", "想聊点什么？"],
+  "empty.examples": ["Examples", "示例"],
+  "empty.example.1": ["Explain recursion with an everyday picture", "用生活中的例子解释什么是递归"],
+  "empty.example.2": ["Write a Python function that groups words by their letters", "写一个把字母相同的单词归为一组的 Python 函数"],
+  "empty.example.3": ["Compare tea and coffee in a short table", "用一个小表格比较茶和咖啡"],
+  "empty.example.4": ["Translate “the fire is warm” into Chinese", "把“炉火很暖”翻译成英文"],
+  "empty.nomodel": ["No model can answer yet.", "还没有可用的模型。"],
+  "empty.nomodel.retry": ["Check again", "重新检查"],
+
+  // The connection, only when it is bad.
+  "connection.connecting": ["Connecting", "正在连接"],
+  "connection.waiting": [
+    { one: "Connection lost. Trying again in {count} second.", other: "Connection lost. Trying again in {count} seconds." },
+    "连接已断开，{count} 秒后重试。",
+  ],
+  "connection.restarting": [
+    { one: "The server is restarting. Back in about {count} second.", other: "The server is restarting. Back in about {count} seconds." },
+    "服务器正在重启，约 {count} 秒后恢复。",
+  ],
+  "connection.offline": ["You are offline. What you write is kept.", "当前离线，你写的内容会保留。"],
+  "connection.refused": ["The server refused the connection.", "服务器拒绝了连接。"],
+  "connection.retry": ["Try now", "立即重试"],
+
+  // The palette.
+  "palette.label": ["Command palette", "命令面板"],
+  "palette.placeholder": ["Go to a conversation, or do something", "跳到对话，或执行操作"],
+  "palette.empty": ["Nothing fits.", "没有匹配项。"],
+  "palette.results": [{ one: "{count} result", other: "{count} results" }, "{count} 个结果"],
+  "palette.actions": ["Actions", "操作"],
+  "palette.conversations": ["Conversations", "对话"],
+  "palette.models": ["Models", "模型"],
+  "palette.model": ["Use {name}", "使用 {name}"],
+  "palette.theme": ["Theme: {name}", "主题：{name}"],
+  "palette.language": ["Language: {name}", "语言：{name}"],
+  "palette.settings": ["Open settings", "打开设置"],
+  "palette.shortcuts": ["Show keyboard shortcuts", "显示键盘快捷键"],
+  "palette.open": ["Search and commands", "搜索与命令"],
+
+  // Settings.
+  "settings.title": ["Settings", "设置"],
+  "settings.theme": ["Theme", "主题"],
+  "settings.theme.system": ["System", "跟随系统"],
+  "settings.theme.light": ["Light", "浅色"],
+  "settings.theme.dark": ["Dark", "深色"],
+  "settings.language": ["Language", "语言"],
+  "settings.language.auto": ["Browser", "跟随浏览器"],
+  "settings.language.en": ["English", "English"],
+  "settings.language.zh": ["中文", "中文"],
+
+  // Keys.
+  "keys.title": ["Keyboard shortcuts", "键盘快捷键"],
+  "keys.palette": ["Search and commands", "搜索与命令"],
+  "keys.new": ["New chat", "新对话"],
+  "keys.rail": ["Fold or unfold the sidebar", "收起或展开侧栏"],
+  "keys.stop": ["Stop the answer, or close what is open", "停止回答，或关闭浮层"],
+  "keys.editLast": ["Edit your last message (in an empty composer)", "编辑上一条消息（输入框为空时）"],
+  "keys.send": ["Send", "发送"],
+  "keys.break": ["New line", "换行"],
+  "keys.map": ["This list", "显示此列表"],
+  "keys.list": ["Move through the conversations", "在对话列表中移动"],
+  "keys.rename": ["Rename the conversation in focus", "重命名选中的对话"],
+  "keys.delete": ["Delete the conversation in focus", "删除选中的对话"],
+  "keys.label": ["Keys", "按键"],
+
+  // Parts of the page.
+  "dialog.close": ["Close", "关闭"],
+  "toast.label": ["Notifications", "通知"],
+  "toast.close": ["Dismiss", "关闭提示"],
+  "code.label": ["Code", "代码"],
+  "code.copy": ["Copy", "复制"],
+  "code.copied": ["Copied", "已复制"],
+  "table.label": ["Table", "表格"],
+  "image.load": ["Load picture", "加载图片"],
+
+  // For a screen reader.
+  "announce.sent": ["Message sent.", "消息已发送。"],
+  "announce.writing": ["{model} is answering.", "{model} 正在回答。"],
+  "announce.done": ["The answer is complete.", "回答完毕。"],
+  "announce.stopped": ["Stopped.", "已停止。"],
+  "announce.failed": ["The answer failed.", "回答失败。"],
+
+  // What went wrong, and what to do.
+  "error.offline": ["The server cannot be reached. Check the connection, then try again.", "无法连接服务器。请检查网络后重试。"],
+  "error.unavailable": ["The server is busy with itself just now. Try again in a moment.", "服务暂时不可用，请稍后重试。"],
+  "error.timeout": ["It took too long. Try again.", "等待时间过长，请重试。"],
+  "error.busy": ["Many are asking at once. Try again in {seconds} s.", "请求较多，请在 {seconds} 秒后重试。"],
+  "error.missing": ["It is not there any more.", "内容已不存在。"],
+  "error.missing.model": ["This model is not there any more. Choose another one.", "此模型已不可用，请选择其他模型。"],
+  "error.conflict": ["This was done already in another way.", "此操作已以其他方式完成。"],
+  "error.stale": ["It was changed elsewhere in the meantime. Try again.", "内容已在别处更改，请重试。"],
+  "error.invalid": ["The server did not accept this: {description}", "服务器未接受此内容：{description}"],
+  "error.state": ["This cannot be done at the moment.", "当前无法执行此操作。"],
+  "error.denied": ["You are not allowed to do this.", "你没有权限执行此操作。"],
+  "error.unauthenticated": ["Sign in again to go on.", "请重新登录后继续。"],
+  "error.model": ["The model failed: {message}", "模型出错：{message}"],
+  "error.unknown": ["Something went wrong: {message}", "出现错误：{message}"],
+  "error.title": ["The answer could not be written.", "无法生成回答。"],
+
+  "notice.rename": ["The conversation was not renamed.", "对话未能重命名。"],
+  "notice.delete": ["The conversation was not deleted.", "对话未能删除。"],
+  "notice.undelete": ["The conversation was not brought back.", "对话未能恢复。"],
+  "notice.regenerate": ["No new answer was started.", "未能重新生成。"],
+  "notice.continue": ["The answer was not continued.", "未能继续回答。"],
+  "notice.stop": ["The answer was not stopped.", "未能停止回答。"],
+  "notice.select": ["The version was not switched.", "未能切换版本。"],
+  "notice.older": ["Earlier messages could not be loaded.", "无法加载更早的消息。"],
+  "notice.more": ["More conversations could not be loaded.", "无法加载更多对话。"],
+} as const satisfies Record<string, Entry>;
+
+export type TextKey = keyof typeof catalogue;
+export type LanguageCode = (typeof LANGUAGES)[number];

@@ -1,0 +1,10 @@
+// The words that the Markdown view shows by itself, in the reader's language.
+
+export interface Labels {
+  readonly copy: string;
+  readonly copied: string;
+  readonly code: string;
+  readonly table: string;
+  /** Shown where a picture from elsewhere would be, before its description. */
+  readonly loadImage: string;
+}

@@ -1,0 +1,93 @@
+// The catalogue is complete in both languages, the views use nothing that it lacks, and it holds nothing unused.
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { parse } from "svelte/compiler";
+import { describe, expect, it } from "vitest";
+import { ERROR_KEYS } from "../../src/state/errors.ts";
+import { NOTICE_KEYS } from "../../src/state/notices.ts";
+import { catalogue, type Entry, type TextKey } from "../../src/ui/i18n/catalogue.ts";
+import { chooseLanguage, formatText, isTextKey } from "../../src/ui/i18n/text.ts";
+
+const SRC = fileURLToPath(new URL("../../src", import.meta.url));
+const entries = Object.entries(catalogue) as [TextKey, Entry][];
+const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((hole) => hole[1] ?? "").sort();
+
+function sources(folder: string): string[] {
+  return readdirSync(join(SRC, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => /\.(?:svelte|ts)$/.test(path))
+    .map((path) => join(SRC, folder, path));
+}
+
+describe("the catalogue", () => {
+  it.each(entries)("%s says the same in both languages", (_, [en, zh]) => {
+    const english = typeof en === "string" ? [en] : [en.one, en.other];
+    for (const text of english) {
+      expect(text.trim()).toBe(text);
+      expect(text).not.toBe("");
+      expect(holes(text)).toEqual(holes(zh));
+    }
+    expect(zh.trim()).not.toBe("");
+  });
+
+  it("has a text for each error and notice of the state", () => {
+    for (const key of [...ERROR_KEYS, ...NOTICE_KEYS]) expect(isTextKey(key), key).toBe(true);
+  });
+
+  it("holds nothing that is not used", () => {
+    const code = [...sources("ui"), ...sources("view"), ...sources("state")]
+      .filter((path) => !path.endsWith("catalogue.ts"))
+      .map((path) => readFileSync(path, "utf8"))
+      .join("\n");
+    const families = [...code.matchAll(/`([a-z.]+\.)\$\{/gi)].map((found) => found[1] ?? "");
+    const unused = entries.filter(
+      ([key]) => !code.includes(`"${key}"`) && !families.some((family) => key.startsWith(family)),
+    );
+    expect(unused.map(([key]) => key)).toEqual([]);
+  });
+
+  it("counts as the language does", () => {
+    expect(formatText("palette.results", "en", { count: 1 })).toBe("1 result");
+    expect(formatText("palette.results", "en", { count: 1200 })).toBe("1,200 results");
+    expect(formatText("palette.results", "zh", { count: 1 })).toBe("1 个结果");
+  });
+
+  it("is chosen from what the reader prefers", () => {
+    expect(chooseLanguage(["fr-FR", "zh-TW", "en"])).toBe("zh");
+    expect(chooseLanguage(["en-GB", "zh"])).toBe("en");
+    expect(chooseLanguage([])).toBe("en");
+  });
+});
+
+interface Node {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+const SPOKEN = new Set(["aria-label", "title", "placeholder", "alt", "label"]);
+
+/** Words that a reader would see or hear and that do not come from the catalogue. */
+function wordsIn(node: unknown, found: string[]): void {
+  if (Array.isArray(node)) {
+    for (const child of node) wordsIn(child, found);
+    return;
+  }
+  if (typeof node !== "object" || node === null) return;
+  const { type } = node as Node;
+  if (type === "Attribute") {
+    const { name, value } = node as unknown as { name: string; value: unknown };
+    const parts = SPOKEN.has(name) && Array.isArray(value) ? (value as Node[]) : [];
+    for (const part of parts) if (part.type === "Text" && /\p{L}/u.test(String(part["data"]))) found.push(String(part["data"]));
+    return;
+  }
+  if (type === "Text" && /\p{L}/u.test(String((node as Node)["data"]))) found.push(String((node as Node)["data"]).trim());
+  for (const value of Object.values(node)) wordsIn(value, found);
+}
+
+describe("the views", () => {
+  it.each([...sources("ui"), ...sources("view")].filter((path) => path.endsWith(".svelte")))("%s has no words of its own", (path) => {
+    const found: string[] = [];
+    wordsIn(parse(readFileSync(path, "utf8"), { modern: true }).fragment, found);
+    expect(found).toEqual([]);
+  });
+});
