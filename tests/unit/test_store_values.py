@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fireside.core.errors import AbortedError, FailedPreconditionError, InvalidArgumentError
 from fireside.core.ids import etag_of
+from fireside.store.chunks import SIZES, chunks, marks
 from fireside.store.conversations import fold
 from fireside.store.records import revision_of, timestamp_of, us_of
 from fireside.store.revisions import HEAD, needs_upgrade
@@ -81,3 +82,17 @@ def test_an_unknown_revision_is_newer() -> None:
 def test_a_taken_id_is_named_for_its_table() -> None:
     assert id_taken("messages").reason == "MESSAGE_EXISTS"
     assert id_taken("anything").reason == "ROW_EXISTS"
+
+
+@given(st.integers(min_value=0, max_value=300), st.integers(min_value=1, max_value=4))
+def test_chunks_hold_every_row_once_in_order_in_three_sizes(rows: int, width: int) -> None:
+    items = list(range(rows * width))
+    pieces = [list(piece) for piece in chunks(items, width=width)]
+    assert [item for piece in pieces for item in piece] == items
+    assert {len(piece) // width for piece in pieces} <= set(SIZES)
+    assert all(len(piece) % width == 0 for piece in pieces)
+
+
+def test_marks_are_numbered_from_the_first() -> None:
+    assert marks(3, 3) == "$3, $4, $5"
+    assert marks(1, 0) == ""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from fireside.core.clock import now_us as clock_us
 from fireside.core.errors import FailedPreconditionError
 from fireside.gen.v1.generation_pb2 import Generation
+from fireside.store.chunks import chunks, marks
 from fireside.store.records import bytes_of, int_of, str_of, us_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fireside.store.tx import Row, Tx, Value
+    from fireside.store.tx import Tx, Value
 
 _COLUMNS = "record, last_seq, owner, fingerprint, seq_limit, stop_requested"
 
@@ -95,28 +97,54 @@ async def append(tx: Tx, batches: Sequence[LogBatch], lease: Lease) -> list[str]
     At most one batch for a generation. Returns the ids of those that were ended, or taken by somebody else; nothing
     of theirs was written.
     """
-    if not batches:
-        return []
-    # One order for all writers, so that two transactions cannot wait for each other's rows.
-    ordered = sorted(batches, key=lambda batch: batch.generation_id)
-    await tx.execute_many(
-        "UPDATE generations SET last_seq = CASE WHEN $2 > last_seq THEN $2 ELSE last_seq END,"
-        " seq_limit = CASE WHEN $3 > seq_limit THEN $3 ELSE seq_limit END, lease_until = $4"
-        " WHERE id = $1 AND lease_holder = $5 AND end_time IS NULL",
-        [(b.generation_id, b.last_seq if b.payload else 0, b.seq_limit, lease.until_us, lease.holder) for b in ordered],
+    lost: list[str] = []
+    for some in chunks(sorted(batches, key=lambda batch: batch.generation_id)):
+        held = await _renew(tx, some, lease)
+        stored: list[Value] = []
+        for b in some:
+            if b.generation_id not in held:
+                lost.append(b.generation_id)
+            elif b.payload:
+                stored += (b.generation_id, b.first_seq, b.last_seq, b.payload)
+        for values in chunks(stored, width=4):
+            await tx.execute(_insert_events(len(values) // 4), *values)
+    return lost
+
+
+async def _renew(tx: Tx, batches: Sequence[LogBatch], lease: Lease) -> set[str]:
+    """Moves numbers and leases; returns the ids of those that the lease's holder holds, which stay locked."""
+    args: list[Value] = [lease.holder, lease.until_us]
+    for b in batches:
+        args += (b.generation_id, b.last_seq if b.payload else 0, b.seq_limit)
+    ids = [b.generation_id for b in batches]
+    if await tx.execute(_update_numbers(len(batches)), *args) == len(batches):
+        return set(ids)
+    rows = await tx.fetch(
+        f"SELECT id FROM generations WHERE lease_holder = $1 AND end_time IS NULL AND id IN ({marks(2, len(ids))})",  # noqa: S608
+        lease.holder,
+        *ids,
     )
-    # The rows updated above are locked, so that what is held now is held until the commit.
-    rows = await tx.fetch("SELECT id FROM generations WHERE end_time IS NULL AND lease_holder = $1", lease.holder)
-    held = {row[0] for row in rows}
-    events: list[Row] = [
-        (b.generation_id, b.first_seq, b.last_seq, b.payload) for b in ordered if b.payload and b.generation_id in held
-    ]
-    if events:
-        await tx.execute_many(
-            "INSERT INTO generation_events (generation_id, first_seq, last_seq, payload) VALUES ($1, $2, $3, $4)",
-            events,
-        )
-    return [b.generation_id for b in ordered if b.generation_id not in held]
+    return {str_of(row[0]) for row in rows}
+
+
+@cache
+def _update_numbers(count: int) -> str:
+    rows = ", ".join(
+        f"(CAST(${n} AS TEXT), CAST(${n + 1} AS BIGINT), CAST(${n + 2} AS BIGINT))" for n in range(3, 3 + 3 * count, 3)
+    )
+    return (
+        "UPDATE generations SET"  # noqa: S608 Nothing but numbers is put in.
+        " last_seq = CASE WHEN v.column2 > last_seq THEN v.column2 ELSE last_seq END,"
+        " seq_limit = CASE WHEN v.column3 > seq_limit THEN v.column3 ELSE seq_limit END,"
+        f" lease_until = $2 FROM (VALUES {rows}) AS v"
+        " WHERE id = v.column1 AND lease_holder = $1 AND end_time IS NULL"
+    )
+
+
+@cache
+def _insert_events(count: int) -> str:
+    rows = ", ".join(f"({marks(n, 4)})" for n in range(1, 1 + 4 * count, 4))
+    return f"INSERT INTO generation_events (generation_id, first_seq, last_seq, payload) VALUES {rows}"  # noqa: S608
 
 
 async def events(tx: Tx, generation_id: str, after_seq: int, limit_bytes: int) -> list[LogBatch]:

@@ -8,6 +8,7 @@ from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, No
 from fireside.store import generations
 from fireside.store.db import Database
 from fireside.store.generations import Lease, LogBatch
+from fireside.store.tx import Tx
 from tests.store_rows import LEASE, OWNER, ended, generation, have_conversation, have_generation
 
 
@@ -167,3 +168,23 @@ async def test_logs_are_dropped_a_while_after_the_end_and_once(db: Database) -> 
     assert await db.write(lambda tx: generations.drop_events(tx, 99, 9)) == 0
     assert [await events(db, name=f"g{n}") for n in (1, 2, 3)] == [[], [], [b"x"]]
     assert await db.read(lambda tx: generations.get(tx, OWNER, "g1")) is not None
+
+
+async def test_hundreds_of_logs_are_written_at_once(db: Database) -> None:
+    names = [f"g{number:03}" for number in range(140)]
+
+    async def body(tx: Tx) -> None:
+        for name in names:
+            await generations.insert(tx, generation(name), LEASE)
+        await generations.end(tx, ended(generation("g070").record, 0, 5))
+
+    await db.write(body)
+    batches = [LogBatch(name, 1, 2, name.encode() if number % 3 else b"", 9) for number, name in enumerate(names)]
+    assert await append(db, *reversed(batches)) == ["g070"]
+    for number in (0, 1, 63, 64, 70, 71, 128, 136, 139):
+        expected = [names[number].encode()] if number % 3 and number != 70 else []
+        assert await events(db, name=names[number]) == expected
+    found = {
+        g.record.id: (g.record.last_seq, g.seq_limit) for g in await db.read(lambda tx: generations.running(tx, None))
+    }
+    assert found == {name: (2 if number % 3 else 0, 9) for number, name in enumerate(names) if number != 70}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from fireside.core.errors import FailedPreconditionError
+from fireside.core.errors import FailedPreconditionError, UnavailableError
 from fireside.store import upgrade
 from fireside.store.db import Database, StoreOptions, open_database
 from fireside.store.migrations.render import DIALECTS, FOLDER, render
@@ -123,3 +123,13 @@ print(sorted({"sqlalchemy", "alembic", "asyncpg", "mako"} & set(sys.modules)))
 
 def test_every_revision_has_rows_to_upgrade() -> None:
     assert {path.stem for path in Path(DATA).glob("*.json")} == set(REVISIONS)
+
+
+async def test_an_upgrade_that_fails_says_why_and_changes_nothing(database_url: str) -> None:
+    db = await open_database(database_url, StoreOptions())
+    await fill(db)
+    await db.write(lambda tx: tx.execute("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(UnavailableError, match="9999"):
+        await asyncio.to_thread(upgrade.run, database_url)
+    await check_filled(db)
+    await db.close()

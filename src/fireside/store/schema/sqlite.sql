@@ -95,8 +95,7 @@ CREATE TABLE generation_events (
 	payload BLOB NOT NULL,
 	CONSTRAINT pk_generation_events PRIMARY KEY (generation_id, first_seq),
 	CONSTRAINT fk_generation_events_generation_id FOREIGN KEY(generation_id) REFERENCES generations (id) ON DELETE CASCADE
-)
- WITHOUT ROWID;
+);
 
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,

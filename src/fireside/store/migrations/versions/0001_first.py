@@ -118,7 +118,6 @@ def _generations() -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("generation_id", "first_seq", name="pk_generation_events"),
         _refers("generation_events", "generation_id", "generations"),
-        sqlite_with_rowid=False,
     )
 
 
