@@ -184,9 +184,10 @@ class Setup:
             "print(*(getattr(config, name) for name in names), sep=chr(10))"
         )
         command = [str(PYTHON), "-c", code, json.dumps(flags), file, *settings]
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True, cwd=ROOT, env=self.environment
-        ).stdout.strip()
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=self.environment)
+        if done.returncode != 0:
+            bootstrap.say(f"The settings cannot be read: {done.stderr.strip().splitlines()[-1]}")
+        return done.stdout.strip()
 
     def node_modules(self) -> None:
         """Installs what the web app is built with, exactly as locked."""
