@@ -13,6 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 -- this file is what tells the own
     sys.exit(f"Fireside needs Python 3.11 or newer, not {sys.version.split()[0]}. Try `make PYTHON=python3.12 run`.")
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -152,23 +153,36 @@ class Setup:
         return self.optional("local", "Engine of the embedded model", digest([lock]), install, advice)
 
     def weights(self) -> None:
-        """Installs the weights of the embedded model: about 500 MB, verified against their hash."""
+        """Installs the weights of the embedded model for the server: about 500 MB, verified against their hash."""
         wanted, _, folder = self._ask("local_model", "models_dir").partition("\n")
-        if wanted != "True" or not self.local():
-            return
+        if wanted == "True" and self.local():
+            self._install_weights("weights", Path(folder))
 
+    def test_weights(self) -> None:
+        """The same for the tests, which leave the server's data alone: a file that is there already is linked."""
+        folder = Path(os.environ.get("FIRESIDE_TEST_MODELS") or ROOT / ".cache" / "models")
+        if not self.local():
+            return
+        for path in Path(self._ask("models_dir") or folder).glob("*.gguf"):
+            target = folder / path.name
+            if not target.exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                with contextlib.suppress(OSError):
+                    target.hardlink_to(path)
+        self._install_weights("test-weights", folder)
+
+    def _install_weights(self, step: str, folder: Path) -> None:
         def install() -> None:
             # The weights come with uv, which an environment made by uv does not contain.
             self._uv = self._uv or bootstrap.find_uv()
             self.environment["PATH"] = f"{Path(self._uv).parent}{os.pathsep}{self.environment['PATH']}"
             self.call(PYTHON, "-m", "fireside.runners.weights", "install", "--dir", folder)
 
+        if not any(folder.glob("*.gguf")):
+            self.stamps.put(step, "")
         sources = sorted((ROOT / "src" / "fireside" / "runners").glob("weight*"))
-        names = sorted(path.name for path in Path(folder).glob("*.gguf"))
-        if not names:
-            self.stamps.put("weights", "")
         title = "Weights of the embedded model (about 500 MB)"
-        self.optional("weights", title, digest(sources, folder), install, "Try again with `make weights`.")
+        self.optional(step, title, digest(sources, str(folder)), install, "Try again with `make weights`.")
 
     def _ask(self, *settings: str) -> str:
         """What the server's own settings say, a line each, under the flags that it will be started with."""
@@ -283,9 +297,10 @@ def _bring(setup: Setup, target: str, command: list[str]) -> None:
         setup.node_modules()
     if target in ("run", "test", "web"):
         setup.web()
-    if target in ("run", "test", "weights"):
+    if target in ("run", "weights"):
         setup.weights()
     if target == "test":
+        setup.test_weights()
         setup.browser()
 
 
