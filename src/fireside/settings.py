@@ -243,7 +243,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="shutdown_grace", kind=Kind.SECONDS, default=10.0, maximum=10.0, section=_RUNNING,
-        help="Longest time that stopping takes. Answers that run have it, less 4 s, to end; the rest can be continued.",
+        help="Longest time that stopping takes. Answers that run have it, less 5 s, to end; the rest can be continued.",
     ),
     Setting(
         name="log_level", kind=Kind.TEXT, default="warning", choices=("debug", "info", "warning", "error"),

@@ -1,0 +1,29 @@
+"""The `fireside` command. Its commands are one file each."""
+
+from __future__ import annotations
+
+import platform
+
+import click
+
+from fireside import __version__
+from fireside.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fireside")
+def main() -> None:
+    """Fireside: a self-hosted AI chat server.
+
+    Start it with `fireside serve` and open the address that it prints, or talk to it with `fireside chat`.
+    `fireside doctor` tells what is missing.
+    """
+
+
+@main.command()
+def version() -> None:
+    """Print the version of Fireside and of what it runs on."""
+    click.echo(f"fireside {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
+
+
+main.add_command(serve)

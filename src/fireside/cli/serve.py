@@ -1,0 +1,147 @@
+"""`fireside serve`: reads the settings, opens the port, prints the address. What serves is in server.py."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from fireside.cli.failure import CommandError, settings_of
+from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
+from fireside.cli.listen import Listening, listen
+from fireside.config import Config, load
+from fireside.core.errors import FiresideError
+from fireside.settings import BY_NAME, SERVER_SETTINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fireside.edge.tls import TlsFiles
+
+_EXAMPLES = """
+fireside serve
+fireside serve --port 9000 --data-dir ./data
+fireside serve --host 0.0.0.0 --tls auto
+fireside serve --tls-cert chain.pem --tls-key key.pem --host chat.example.org --port 443
+FIRESIDE_DATABASE_URL=postgresql://me:secret@db/fireside fireside serve
+"""
+
+
+@click.command(cls=ExampleCommand, epilog=_EXAMPLES)
+@setting_flags(SERVER_SETTINGS)
+@config_flag
+@click.option(
+    "--ready-fd",
+    type=int,
+    metavar="NUMBER",
+    help="For programs: write one line of JSON with the address to this open file descriptor once calls are answered, "
+    "then close it.",
+)
+def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
+    """Start the server, and print its address when it answers.
+
+    It listens on this machine only, in plain HTTP, until it is told otherwise. SIGTERM or Ctrl+C stop it: running
+    answers get a few seconds to end, and what is cut off can be continued. A second one stops it at once.
+
+    Exit codes: 0 stopped as told, 1 it could not start or failed, 2 a flag or setting is wrong.
+    """
+    config = settings_of(lambda: load(flags, file=file))
+    from fireside.obs import log
+
+    log.set_up(config.log_level, config.log_format)
+    listening = listen(config.host, config.port, asked=config.port_asked)
+    try:
+        _make_data_dir(config)
+        tls = _certificates(config)
+        _warn(config, listening)
+        config = replace(config, allowed_hosts=(*config.allowed_hosts, *_machine_names()))
+        _run(config, listening, tls, ready_fd)
+    except FiresideError as error:
+        raise CommandError(error.message) from error
+    finally:
+        listening.close()
+
+
+def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> None:
+    from fireside.cli import server
+
+    try:
+        import uvloop
+    except ImportError:
+        factory = None  # Not made for this platform; the standard loop does the same, slower.
+    else:
+        factory = uvloop.new_event_loop
+
+    def ready() -> None:
+        _announce(config, listening, tls, ready_fd)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(server.run(config, listening, tls, ready))
+
+
+def _make_data_dir(config: Config) -> None:
+    try:
+        config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = (
+            f"The data directory {config.data_dir} cannot be made: {error.strerror}. Choose another with --data-dir."
+        )
+        raise CommandError(message) from error
+
+
+def _certificates(config: Config) -> TlsFiles | None:
+    if not config.tls_on:
+        return None
+    from fireside.edge import tls
+
+    if config.tls_cert and config.tls_key:
+        return tls.check_given(config.tls_cert, config.tls_key)
+    hosts = [name for name in (config.host, *config.allowed_hosts, *_machine_names()) if name != "*"]
+    return tls.ensure_local(config.data_dir / "tls", hosts)
+
+
+def _machine_names() -> list[str]:
+    """Names under which other machines of the network know this one."""
+    name = socket.gethostname()
+    return [name] if "." in name or not name else [name, f"{name}.local"]
+
+
+def _warn(config: Config, listening: Listening) -> None:
+    """Says what it means that others can reach the server."""
+    if listening.loopback:
+        return
+    if not config.tls_on:
+        click.echo(
+            "Warning: this server can be reached from other machines without TLS. Whoever is on the network in between "
+            "can read and change everything that is sent, and browsers use neither HTTP/2 nor a secure page. "
+            "Use --tls auto, or --tls-cert and --tls-key.",
+            err=True,
+        )
+    click.echo(
+        "Warning: there are no accounts yet. Everyone who reaches this server shares one workspace: "
+        "they read, write and delete the same conversations.",
+        err=True,
+    )
+
+
+def _announce(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> None:
+    url = listening.url("https" if tls else "http")
+    if not config.port_asked and listening.port != BY_NAME["port"].default:
+        click.echo(f"Port {BY_NAME['port'].default} is taken, so this is port {listening.port}.", err=True)
+    if tls and tls.authority:
+        click.echo(
+            f"Browsers trust the certificate once they trust the authority in {tls.authority}: import that file, or on "
+            "Debian copy it to /usr/local/share/ca-certificates/fireside.crt and run update-ca-certificates. "
+            f"For the terminal: fireside chat --url {url} --tls-ca {tls.authority}",
+            err=True,
+        )
+    more = ", and at every other address of this machine" if listening.everywhere else ""
+    click.echo(f"Fireside is ready at {url}{more} (Ctrl+C stops it)")
+    if ready_fd is not None:
+        with os.fdopen(ready_fd, "w") as pipe:
+            pipe.write(json.dumps({"url": url, "port": listening.port, "pid": os.getpid()}) + "\n")
