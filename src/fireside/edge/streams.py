@@ -29,6 +29,10 @@ class OpenStreams(MetadataInterceptor[None]):
         """How many streams are open."""
         return len(self._tasks)
 
+    async def idle(self) -> None:
+        """Returns when no stream is open."""
+        await self._none.wait()
+
     async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
         """Notes a stream, or refuses it while the server shuts down."""
         if ctx.method.stream_type is StreamType.UNARY:
@@ -56,12 +60,12 @@ class OpenStreams(MetadataInterceptor[None]):
         self._closing = True
         try:
             async with asyncio.timeout(grace):
-                await self._none.wait()
+                await self.idle()
         except TimeoutError:
             self._ended |= self._tasks
             for task in list(self._tasks):
                 task.cancel()
-            await self._none.wait()
+            await self.idle()
 
     def absorbs(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether the cancellation that reached the outermost application came from `end_all`, and is done with."""

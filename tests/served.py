@@ -1,0 +1,60 @@
+"""A whole server in the test's own loop: the app as app.py opens it, on h2corn, on a port of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from h2corn import Config as ServerConfig
+from h2corn import RequestPolicy, Server
+
+from fireside.app import App, open_app
+from fireside.config import load
+
+# Idle streams live: nothing is expected of a client that only listens.
+_CONVERSE = RequestPolicy(
+    path="/fireside.v1.ChatService/Converse",
+    max_request_body_size=0,
+    timeout_request_body_idle=0.0,
+    h2_timeout_response_stall=0.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that answers at `url`."""
+
+    app: App
+    url: str
+
+    @property
+    def address(self) -> str:
+        """Host and port."""
+        return self.url.partition("://")[2]
+
+    async def idle(self) -> None:
+        """Returns when no stream is open; fails after a second, in which all that a client held must be free."""
+        async with asyncio.timeout(2.5):
+            await self.app.asgi.streams.idle()
+
+
+@asynccontextmanager
+async def serve(folder: Path) -> AsyncIterator[Served]:
+    """Opens a server on a database in `folder`."""
+    app = await open_app(load({"data_dir": str(folder), "local_model": "false"}))
+    config = ServerConfig(
+        bind=("127.0.0.1:0",), grpc=True, access_log=False, lifespan="off", max_concurrent_streams=4096,
+        request_policies=(_CONVERSE,), timeout_graceful_shutdown=2.0,
+    )  # fmt: skip
+    server = Server(app.asgi, config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        await server.wait_started()
+        yield Served(app, f"http://127.0.0.1:{server.addresses[0].rpartition(':')[2]}")
+    finally:
+        server.shutdown()
+        await serving
+        await app.aclose()
