@@ -46,6 +46,7 @@ def environment() -> dict[str, str]:
     values.pop("VIRTUAL_ENV", None)
     values.setdefault("UV_HTTP_TIMEOUT", "120")
     values.setdefault("UV_PYTHON_DOWNLOADS", "never")
+    values.setdefault("npm_config_update_notifier", "false")
     if not home_is_writable():
         values.setdefault("UV_CACHE_DIR", str(TOOLS / "uv-cache"))
     return values
