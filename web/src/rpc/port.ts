@@ -43,8 +43,10 @@ export class PortWire implements TabWire {
     if (this.#open) this.port.postMessage(message);
   }
 
-  alive(lock: string): void {
+  /** Says that the tab lives; false once the line is closed. */
+  alive(lock: string): boolean {
     if (this.#open) this.port.postMessage({ kind: "alive", lock } satisfies Alive);
+    return this.#open;
   }
 
   listen(listener: (message: ToTab) => void): void {

@@ -35,19 +35,20 @@ type Frame =
   | { readonly to: "all" };
 
 export function joinTabs(options: TabsOptions): void {
-  const { worker, clock } = options;
+  const { worker, locks, clock } = options;
+  const held = locks === null ? null : holdLock(options.tabId, locks);
   if (worker === null) {
-    joinLeader(options);
+    joinLeader(options, held);
     return;
   }
   let settled = false;
+  let wire: PortWire | null = null;
   const giveUp = (): void => {
     if (settled || wire?.heard === true) return;
     settled = true;
     wire?.close();
-    joinLeader(options);
+    joinLeader(options, held);
   };
-  let wire: PortWire | null = null;
   try {
     wire = new PortWire(worker(giveUp));
   } catch {
@@ -57,14 +58,17 @@ export function joinTabs(options: TabsOptions): void {
   }
   clock.after(WORKER_MS, giveUp);
   options.attach(wire);
-  keepAlive(wire, options);
+  keepAlive(wire, options, held);
 }
 
 function lockName(tabId: string): string {
   return `fireside-tab-${tabId}`;
 }
 
-/** Holds the lock that shows that this tab lives, for as long as it does. Resolves once it is held. */
+/**
+ * Holds the lock that shows that this tab lives, for as long as it does. Resolves once it is held; only then may the
+ * hub be told of it, or the hub could get it first.
+ */
 function holdLock(tabId: string, locks: Locks): Promise<void> {
   return new Promise((resolve) => {
     void locks.request(lockName(tabId), () => {
@@ -75,27 +79,26 @@ function holdLock(tabId: string, locks: Locks): Promise<void> {
 }
 
 /** Shows the hub that this tab lives. */
-function keepAlive(wire: PortWire, { tabId, locks, clock }: TabsOptions): void {
-  if (locks !== null) {
-    void holdLock(tabId, locks).then(() => {
+function keepAlive(wire: PortWire, { tabId, clock }: TabsOptions, held: Promise<void> | null): void {
+  if (held !== null) {
+    void held.then(() => {
       wire.alive(lockName(tabId));
     });
     return;
   }
   const beat = (): void => {
-    wire.alive("");
-    clock.after(ALIVE_EVERY_MS, beat);
+    if (wire.alive("")) clock.after(ALIVE_EVERY_MS, beat);
   };
   beat();
 }
 
-function joinLeader(options: TabsOptions): void {
+function joinLeader(options: TabsOptions, held: Promise<void> | null): void {
   const { locks, channel } = options;
-  if (locks === null || channel === null) {
+  if (locks === null || channel === null || held === null) {
     own(options, options.hub());
     return;
   }
-  void holdLock(options.tabId, locks).then(() => {
+  void held.then(() => {
     follow(options, channel);
     void locks.request(LEADER, () => {
       lead(options, channel, locks);

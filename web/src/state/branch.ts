@@ -5,8 +5,7 @@ import { MessageState, type Message } from "../gen/fireside/v1/message_pb.ts";
 import { answerOf, userMessageOf, type Order, type Pending } from "./pending.ts";
 
 export class Branch {
-  /** Ids of the server's branch, oldest first, as far as it was read. */
-  ids: readonly string[] = [];
+  #ids: readonly string[] = [];
   /** Where the next older page starts; empty when all was read. */
   token = "";
   readonly pending: Pending[] = [];
@@ -15,6 +14,19 @@ export class Branch {
   readonly #children = new Map<string, readonly string[]>();
   /** What was shown from a message on when its branch was left. */
   readonly #tails = new Map<string, readonly string[]>();
+
+  /** Ids of the server's branch, oldest first, as far as it was read. */
+  get ids(): readonly string[] {
+    return this.#ids;
+  }
+
+  /** Shows another branch. Where it leaves the one before, that one's rest is remembered for a way back. */
+  set ids(ids: readonly string[]) {
+    const at = this.#ids.findIndex((id, index) => id !== ids[index]);
+    const left = this.#ids[at];
+    if (left !== undefined && ids[at] !== undefined) this.#tails.set(left, this.#ids.slice(at));
+    this.#ids = ids;
+  }
 
   record(id: string): Message | undefined {
     return this.#records.get(id);
@@ -140,8 +152,6 @@ export class Branch {
     const ids = this.ids;
     const at = message.parentId === "" ? 0 : ids.indexOf(message.parentId) + 1;
     if (at === 0 && message.parentId !== "") return false;
-    const left = ids[at];
-    if (left !== undefined) this.#tails.set(left, ids.slice(at));
     this.ids = [...ids.slice(0, at), ...(this.#tails.get(id) ?? [id])];
     return true;
   }
