@@ -31,7 +31,3 @@ export function tOr(key: string, params: Params): string {
 export function dateTime(milliseconds: number): string {
   return new Intl.DateTimeFormat(tagOf(state.language), { dateStyle: "medium", timeStyle: "short" }).format(milliseconds);
 }
-
-export function number(value: number): string {
-  return new Intl.NumberFormat(tagOf(state.language)).format(value);
-}
