@@ -1,0 +1,202 @@
+"""The runner for models on this machine, by llama.cpp in a child process. Not the place for prompts or history.
+
+The child speaks HTTP on loopback (openai_wire.py). Cancelling closes the connection, which the engine notices between
+two tokens or two small batches of the prompt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import aclosing
+from http import HTTPStatus
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import aiohttp
+import msgspec
+
+from fireside.core.errors import NotFoundError, UnavailableError
+from fireside.gen.v1 import model_pb2
+from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
+from fireside.runners.llama_engine import LlamaEngine, LlamaOptions, slot_context
+from fireside.runners.openai_wire import ChatRequest, EventReader, chat_messages, refusal
+from fireside.runners.weight_files import KNOWN, Verdict, Weights, glance
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from fireside.runners.base import Delta, GenerateRequest
+    from fireside.runners.llama_process import Address
+
+# What the publisher of the default model recommends.
+_TEMPERATURE, _TOP_P, _TOP_K, _REPEAT_PENALTY = 0.7, 0.8, 20, 1.1
+_SEED_MASK = 0xFFFF_FFFF
+_CHAT_PATH = "/v1/chat/completions"
+
+
+class LlamaRunner:
+    """The models of this machine, `local/<model>`. Each that is used has an engine (a child process) of its own."""
+
+    def __init__(self, options: LlamaOptions, known: Sequence[Weights] = KNOWN) -> None:
+        """Starts nothing. `known` are the models it may run, the preferred one first."""
+        self._options = options
+        self._known = {weights.model: weights for weights in known}
+        self._engines: dict[str, LlamaEngine] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._warming: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The prefix of its model ids."""
+        return "local"
+
+    async def info(self) -> RunnerInfo:
+        """The models that are installed; when none is, the preferred one, UNAVAILABLE."""
+        verdicts = {weights: glance(weights, self._options.models_dir) for weights in self._known.values()}
+        shown = [weights for weights, verdict in verdicts.items() if verdict is not Verdict.MISSING]
+        shown = shown or list(verdicts)[:1]
+        models = tuple(self._describe(weights, verdicts[weights]) for weights in shown)
+        ready = any(model.state == model_pb2.MODEL_STATE_READY for model in models)
+        return RunnerInfo(models, "" if ready or not models else models[0].state_message)
+
+    def engine(self, model: str) -> LlamaEngine:
+        """The engine of a model, made when first asked for. Raises NotFoundError (MODEL_NOT_FOUND)."""
+        engine = self._engines.get(model)
+        if engine is None:
+            weights = self._known.get(model)
+            if weights is None:
+                raise NotFoundError("MODEL_NOT_FOUND", f"There is no local model named {model!r}.", model=model)
+            engine = self._engines[model] = LlamaEngine(weights, self._options)
+        return engine
+
+    def prewarm(self) -> None:
+        """Starts loading the preferred installed model, for whoever wants the first answer quickly. Returns at once."""
+        for weights in self._known.values():
+            if glance(weights, self._options.models_dir) is not Verdict.MISSING:
+                task = asyncio.create_task(_warm(self.engine(weights.model)), name=f"prewarm {weights.model}")
+                self._warming.add(task)
+                task.add_done_callback(self._warming.discard)
+                return
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
+        """Runs the model; see the seam. Reasons: QUEUE_FULL, QUEUE_TIMEOUT, PROMPT_TOO_LONG, RUNNER_DIED, RUNNER_TIMEOUT.
+
+        Also RUNNER_UNAVAILABLE, RUNNER_FAILED, RUNNER_REFUSED, WEIGHTS_MISSING and WEIGHTS_DAMAGED.
+        """
+        engine = self.engine(request.model)
+        ticket = engine.queue.enter(request.session)
+        engine.hold()
+        try:
+            patience = time.monotonic() + self._options.queue_wait
+            told = 0
+            while place := ticket.place:
+                if place != told:
+                    told = place
+                    yield Progress(Activity.QUEUED, place)
+                await ticket.wait(patience)
+            if not engine.ready:
+                yield Progress(Activity.LOADING)
+            address = await engine.address()
+            body = _body(request, ticket.slot_number, self._options)
+            async with aclosing(self._answer(engine, address, body)) as deltas:
+                async for delta in deltas:
+                    yield delta
+                    if isinstance(delta, Finished):
+                        engine.succeeded()
+        finally:
+            ticket.leave()
+            engine.release()
+
+    async def aclose(self) -> None:
+        """Ends the child processes and waits until they are gone."""
+        for task in self._warming:
+            task.cancel()
+        await asyncio.gather(*self._warming, return_exceptions=True)
+        await asyncio.gather(*(engine.aclose() for engine in self._engines.values()))
+        if self._session is not None:
+            await self._session.close()
+
+    async def _answer(self, engine: LlamaEngine, address: Address, body: bytes) -> AsyncGenerator[Delta]:
+        """One request to the engine. Leaving closes the connection, and that stops the engine."""
+        reader = EventReader()
+        response: aiohttp.ClientResponse | None = None
+        engine.begin_answer()
+        try:
+            response = await self._post(address, body)
+            if response.status != HTTPStatus.OK:
+                raise refusal(response.status, await response.read())
+            while not reader.ended:
+                data = await response.content.readany()
+                if not data:
+                    raise await engine.loss(address)
+                before = reader.events
+                for delta in reader.feed(data):
+                    yield delta
+                if reader.events != before:
+                    engine.moved()
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise await engine.loss(address) from error
+        finally:
+            if response is not None:
+                response.close()
+            engine.end_answer()
+
+    async def _post(self, address: Address, body: bytes) -> aiohttp.ClientResponse:
+        if self._session is None:
+            # The engine closes each connection after its answer, and so there is nothing to pool.
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=True, limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+                auto_decompress=False,
+            )
+        headers = {"Authorization": f"Bearer {address.key}", "Content-Type": "application/json"}
+        return await self._session.post(address.url + _CHAT_PATH, data=body, headers=headers)
+
+    def _describe(self, weights: Weights, verdict: Verdict) -> model_pb2.Model:
+        problem = ""
+        if find_spec("xllamacpp") is None:
+            problem = "The engine for local models is not installed. Run `make run` again, or install xllamacpp."
+        elif verdict is Verdict.MISSING:
+            problem = "The local model's weights are not installed. Run `make weights`."
+        elif verdict is Verdict.WRONG:
+            problem = "The local model's weights are damaged. Run `make weights` to install them again."
+        elif weights.model in self._engines and self._engines[weights.model].problem:
+            problem = f"The local model does not start: {self._engines[weights.model].problem}. Run `fireside doctor`."
+        return model_pb2.Model(
+            id=f"{self.name}/{weights.model}",
+            display_name=weights.display_name,
+            runner=self.name,
+            description=weights.description,
+            context_length=slot_context(weights, self._options),
+            state=model_pb2.MODEL_STATE_UNAVAILABLE if problem else model_pb2.MODEL_STATE_READY,
+            state_message=problem,
+        )
+
+
+async def _warm(engine: LlamaEngine) -> None:
+    """Loads the model. A failure is kept by the engine, which tells it to the first one who asks."""
+    engine.hold()
+    try:
+        await engine.address()
+    except UnavailableError:
+        return
+    finally:
+        engine.release()
+
+
+def _body(request: GenerateRequest, slot: int, options: LlamaOptions) -> bytes:
+    sampling = request.sampling
+    return msgspec.json.encode(
+        ChatRequest(
+            messages=chat_messages(request),
+            max_tokens=sampling.max_tokens if sampling.HasField("max_tokens") else options.max_tokens,
+            id_slot=slot,
+            temperature=sampling.temperature if sampling.HasField("temperature") else _TEMPERATURE,
+            top_p=sampling.top_p if sampling.HasField("top_p") else _TOP_P,
+            top_k=_TOP_K,
+            repeat_penalty=_REPEAT_PENALTY,
+            seed=sampling.seed & _SEED_MASK if sampling.HasField("seed") else msgspec.UNSET,
+            stop=list(sampling.stop) if sampling.stop else msgspec.UNSET,
+        )
+    )
