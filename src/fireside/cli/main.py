@@ -7,6 +7,7 @@ import platform
 import click
 
 from fireside import __version__
+from fireside.cli.chat import chat
 from fireside.cli.serve import serve
 
 
@@ -27,3 +28,4 @@ def version() -> None:
 
 
 main.add_command(serve)
+main.add_command(chat)

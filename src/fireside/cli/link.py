@@ -1,0 +1,124 @@
+"""A client's link to a server: native gRPC, over h2c or TLS. Not what is said over it: see talk.py.
+
+The generated Connect client speaks the gRPC protocol over pyqwest, with HTTP/2 from the first byte also in the clear.
+Nothing is compressed, because that would hold tokens back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+from urllib.parse import urlsplit
+
+from connectrpc.code import Code
+from connectrpc.protocol import ProtocolType
+from pyqwest import Client, HTTPTransport, HTTPVersion
+
+from fireside.cli.failure import CommandError, UnreachableError
+from fireside.gen.v1.chat_service_connect import ChatServiceClient
+from fireside.gen.v1.conversation_service_connect import ConversationServiceClient
+from fireside.gen.v1.model_service_connect import ModelServiceClient
+
+if TYPE_CHECKING:
+    from connectrpc.errors import ConnectError
+
+    from fireside.config import ClientConfig
+
+_CONNECT_SECONDS = 10.0
+# Asking again cannot change these answers.
+_FINAL = {
+    Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.ALREADY_EXISTS, Code.PERMISSION_DENIED, Code.UNAUTHENTICATED,
+    Code.FAILED_PRECONDITION, Code.RESOURCE_EXHAUSTED, Code.ABORTED, Code.OUT_OF_RANGE, Code.UNIMPLEMENTED,
+}  # fmt: skip
+
+
+class _Common(TypedDict):
+    """What every client is made with."""
+
+    protocol: ProtocolType
+    accept_compression: tuple[()]
+    send_compression: None
+    http_client: Client
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Clients of the services of one server, over one connection."""
+
+    url: str
+    chat: ChatServiceClient
+    conversations: ConversationServiceClient
+    models: ModelServiceClient
+    transport: HTTPTransport
+
+    async def aclose(self) -> None:
+        """Closes the connection."""
+        await self.transport.aclose()
+
+
+def open_link(config: ClientConfig) -> Link:
+    """Makes the clients. The connection is made with the first call. Raises CommandError for a bad certificate file."""
+    authorities = _authorities(config)
+    transport = HTTPTransport(
+        http_version=HTTPVersion.HTTP2,
+        tls_include_system_certs=True,
+        tls_ca_cert=authorities or None,
+        connect_timeout=_CONNECT_SECONDS,
+        enable_otel=False,
+    )
+    common = _Common(
+        protocol=ProtocolType.GRPC, accept_compression=(), send_compression=None, http_client=Client(transport)
+    )
+
+    return Link(
+        config.url,
+        ChatServiceClient(config.url, **common),
+        ConversationServiceClient(config.url, **common),
+        ModelServiceClient(config.url, **common),
+        transport,
+    )
+
+
+def _authorities(config: ClientConfig) -> bytes:
+    """The certificates to trust besides the system's: those that were named, or those that this machine made."""
+    path = config.tls_ca or config.data_dir / "tls" / "ca.pem"
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        if config.tls_ca is None:
+            return b""
+        raise CommandError(f"The certificate authority {path} cannot be read: {error.strerror}.") from error
+
+
+def is_final(error: ConnectError) -> bool:
+    """Whether the server has decided, so that trying again is of no use."""
+    return error.code in _FINAL
+
+
+def refused(error: ConnectError, url: str) -> CommandError:
+    """The error as a sentence for a person, with its exit code. CancelledError: it is our own task that was cancelled."""
+    task = asyncio.current_task()
+    if error.code is Code.CANCELED and task is not None and task.cancelling():
+        # connectrpc turns every cancellation into an error of its own.
+        raise asyncio.CancelledError from error
+    if is_final(error):
+        return CommandError(error.message)
+    return UnreachableError(_why_unreachable(error, url))
+
+
+def _why_unreachable(error: ConnectError, url: str) -> str:
+    parts, reason = urlsplit(url), error.message
+    if not reason.startswith("Request failed") and error.code is Code.UNAVAILABLE and not error.__cause__:
+        return reason  # The server's own words.
+    if "invalid peer certificate" in reason:
+        return (
+            f"The certificate of {url} is not trusted ({reason.rpartition(': ')[2]}). "
+            "Name the authority that signed it with --tls-ca; `fireside serve --tls auto` prints where its own is."
+        )
+    if "dns error" in reason:
+        return f"There is no host called {parts.hostname}. Check --url."
+    if "channel closed" in reason or error.code is Code.DEADLINE_EXCEEDED:
+        other = "https" if parts.scheme == "http" else "http"
+        return f"The server at {url} does not answer in this protocol. Perhaps it is {other}://{parts.netloc}."
+    return f"There is no server at {url}. Start one with `fireside serve`, or name another with --url."
