@@ -26,7 +26,11 @@ def local_models() -> Path:
         pytest.fail("The local model's engine is missing: install the extra `local` (xllamacpp).")
     folder = Path(os.environ.get("FIRESIDE_TEST_MODELS") or PROJECT / ".cache" / "models")
     try:
-        install(QWEN, folder, Source(), lambda line: print(line, file=sys.stderr))
+        install(QWEN, folder, Source(), _say)
     except InstallError as error:
         pytest.fail(f"The local model's weights are missing. {error}")
     return folder
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -156,7 +156,7 @@ class EventReader:
 
         Raises FiresideError for an event that is an error or is not understood.
         """
-        *blocks, self._rest = (self._rest + data.replace(b"\r\n", b"\n")).split(b"\n\n")
+        *blocks, self._rest = (self._rest + data).replace(b"\r\n", b"\n").split(b"\n\n")
         deltas: list[Delta] = []
         for block in blocks:
             for line in block.split(b"\n"):
