@@ -21,7 +21,8 @@ def test_there_are_vectors() -> None:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_vector(path: Path) -> None:
     vector = json.loads(path.read_text())
-    fold = Fold()
+    begin = json_format.ParseDict(vector["start"], message_pb2.Message()) if vector["start"] else None
+    fold = Fold(begin, vector.get("startSeq", 0))
     gap = False
     for item in vector["events"]:
         event = json_format.ParseDict(item, generation_pb2.Event())

@@ -19,13 +19,17 @@ class Fold:
     string would.
     """
 
-    __slots__ = ("_base", "_parts", "_texts", "last_seq")
+    __slots__ = ("_base", "_last_kind", "_parts", "_texts", "last_seq")
 
-    def __init__(self) -> None:
-        self.last_seq = 0
+    def __init__(self, message: message_pb2.Message | None = None, last_seq: int = 0) -> None:
+        """Begins with nothing, or with what a reader has up to event `last_seq`."""
+        self.last_seq = last_seq
         self._base = message_pb2.Message()
         self._parts: list[message_pb2.Part] = []
         self._texts: list[list[str] | None] = []
+        self._last_kind: str | None = None
+        if message is not None:
+            self._start_from(message)
 
     def apply(self, event: generation_pb2.Event) -> bool:
         """Takes an event; False if it was seen before (or is a heartbeat). Raises GapError."""
@@ -35,13 +39,13 @@ class Fold:
         if event.seq != self.last_seq + 1 and kind != "reset":
             text = f"event {event.seq} after {self.last_seq}"
             raise GapError(text)
-        self.last_seq = event.seq
         if kind == "delta":
             self._apply_delta(event.delta)
         elif kind == "ended":
             self._apply_ended(event.ended)
         else:
             self._start_from(event.started.message if kind == "started" else event.reset.message)
+        self.last_seq = event.seq
         return True
 
     def message(self) -> message_pb2.Message:
@@ -55,19 +59,28 @@ class Fold:
                 _text_of(copy).text = "".join(texts)
         return message
 
+    def grow(self, text: str, *, reasoning: bool) -> int:
+        """Takes the next event, a delta of text that goes on in the last part if that is of its kind; the part's index.
+
+        The same as `apply` with that event, for the writer, who need not build one.
+        """
+        self.last_seq += 1
+        kind = "reasoning" if reasoning else "text"
+        if self._last_kind != kind:
+            self._put(len(self._parts), _empty_part(kind))
+        self._texts[-1].append(text)  # pyright: ignore[reportOptionalMemberAccess] - a part of text has its list
+        return len(self._parts) - 1
+
     def part_count(self) -> int:
         """Number of parts so far."""
         return len(self._parts)
-
-    def last_kind(self) -> str:
-        """Kind of the last part (`text`, `reasoning`, ...), or "" while there is none."""
-        return (self._parts[-1].WhichOneof("kind") or "") if self._parts else ""
 
     def _start_from(self, message: message_pb2.Message) -> None:
         self._base.CopyFrom(message)
         self._parts = list(message.parts)
         del self._base.parts[:]
         self._texts = [_pieces(part) for part in self._parts]
+        self._last_kind = self._parts[-1].WhichOneof("kind") if self._parts else None
 
     def _apply_delta(self, delta: generation_pb2.Delta) -> None:
         index = delta.part_index
@@ -80,10 +93,7 @@ class Fold:
             return
         value = delta.text if change == "text" else delta.reasoning
         if index == len(self._parts):
-            empty = message_pb2.Part(text=message_pb2.TextPart())
-            if change == "reasoning":
-                empty = message_pb2.Part(reasoning=message_pb2.ReasoningPart())
-            self._put(index, empty)
+            self._put(index, _empty_part(change or ""))
         texts = self._texts[index]
         if texts is None:
             text = f"text for part {index}, which is not text"
@@ -97,6 +107,7 @@ class Fold:
         else:
             self._parts[index] = part
             self._texts[index] = _pieces(part)
+        self._last_kind = self._parts[-1].WhichOneof("kind")
 
     def _apply_ended(self, ended: generation_pb2.Ended) -> None:
         self._base.state = message_pb2.MESSAGE_STATE_DONE
@@ -111,6 +122,12 @@ class Fold:
 
 def _text_of(part: message_pb2.Part) -> message_pb2.TextPart | message_pb2.ReasoningPart:
     return part.text if part.WhichOneof("kind") == "text" else part.reasoning
+
+
+def _empty_part(kind: str) -> message_pb2.Part:
+    if kind == "reasoning":
+        return message_pb2.Part(reasoning=message_pb2.ReasoningPart())
+    return message_pb2.Part(text=message_pb2.TextPart())
 
 
 def _pieces(part: message_pb2.Part) -> list[str] | None:

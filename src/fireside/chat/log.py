@@ -49,7 +49,7 @@ class LiveLog:
     """One running generation in memory. All methods run on the event loop and none but `tail` awaits."""
 
     __slots__ = (
-        "_closed", "_ended", "_error", "_first", "_frames", "_stored", "_wakers",
+        "_closed", "_ended", "_error", "_first", "_frames", "_sleepers", "_stored", "_wakers",
         "activity", "activity_version", "flight", "fold", "generation_id", "last_append", "sealed", "seq_limit",
     )  # fmt: skip
 
@@ -71,6 +71,7 @@ class LiveLog:
         self._first = started.seq
         self._stored = 1
         self._wakers: set[Waker] = set()
+        self._sleepers: list[asyncio.Future[None]] = []
         self._closed = False
         self._ended = False
         self._error: UnavailableError | None = None
@@ -95,6 +96,13 @@ class LiveLog:
         event.seq = self.last_seq + 1
         self.fold.apply(event)
         self._frames.append(wire.frame(event))
+        self.last_append = time.monotonic()
+        self._wake()
+
+    def append_text(self, text: str, *, reasoning: bool) -> None:
+        """The same as `append` with a delta of text that goes on in the last part, or starts one."""
+        index = self.fold.grow(text, reasoning=reasoning)
+        self._frames.append(wire.text_frame(self.fold.last_seq, index, text, reasoning=reasoning))
         self.last_append = time.monotonic()
         self._wake()
 
@@ -174,36 +182,39 @@ class LiveLog:
         self._wake()
 
     def _wake(self) -> None:
+        sleepers = self._sleepers
+        if sleepers:
+            self._sleepers = []
+            for sleeper in sleepers:
+                if not sleeper.done():
+                    sleeper.set_result(None)
         for waker in self._wakers:
             waker.set()
 
     async def tail(self, after_seq: int, heartbeat: float) -> AsyncGenerator[bytes]:
         """Every event after `after_seq` once, in order, as joined frames; heartbeats after `heartbeat` seconds of nothing."""
-        waker = asyncio.Event()
-        self.attach(waker)
+        loop = asyncio.get_running_loop()
         sent = time.monotonic()
         shown = 0
-        try:
-            while True:
-                payload, after_seq = self.read(after_seq)
-                if payload:
-                    shown = self.activity_version
-                    yield payload
-                    sent = time.monotonic()
-                    continue
-                if self.finished(after_seq):
-                    return
-                # The ticker looks about once a second, so "due" is a little early rather than a tick late.
-                if shown != self.activity_version or time.monotonic() - sent >= heartbeat - TICK_SECONDS / 4:
-                    shown = self.activity_version
-                    yield self.heartbeat()
-                    sent = time.monotonic()
-                    continue
-                # Nothing can have come since the checks above: there was no await.
-                waker.clear()
-                await waker.wait()
-        finally:
-            self.detach(waker)
+        while True:
+            payload, after_seq = self.read(after_seq)
+            if payload:
+                shown = self.activity_version
+                yield payload
+                sent = time.monotonic()
+                continue
+            if self.finished(after_seq):
+                return
+            # The ticker looks about once a second, so "due" is a little early rather than a tick late.
+            if shown != self.activity_version or time.monotonic() - sent >= heartbeat - TICK_SECONDS / 4:
+                shown = self.activity_version
+                yield self.heartbeat()
+                sent = time.monotonic()
+                continue
+            # Nothing can have come since the checks above: there was no await.
+            sleeper: asyncio.Future[None] = loop.create_future()
+            self._sleepers.append(sleeper)
+            await sleeper
 
 
 class LogBook:
@@ -252,6 +263,16 @@ class LogBook:
         if log.closed:
             raise _come_back()
         log.append(event)
+        self._note(log)
+
+    def append_text(self, log: LiveLog, text: str, *, reasoning: bool) -> None:
+        """The same for text that goes on in the last part, or starts one."""
+        if log.closed:
+            raise _come_back()
+        log.append_text(text, reasoning=reasoning)
+        self._note(log)
+
+    def _note(self, log: LiveLog) -> None:
         if log not in self._dirty:  # an event that comes during a flush is for the next one
             self._dirty.add(log)
             self._flush_wanted.set()

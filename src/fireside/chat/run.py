@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from fireside.chat.ending import end_live
 from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.v1 import generation_pb2, message_pb2
-from fireside.runners.base import Activity, Finish, Finished, Progress, Reasoning, Text, WholePart
+from fireside.runners.base import Activity, Finish, Finished, Reasoning, Text, WholePart
 
 if TYPE_CHECKING:
     from fireside.chat.ending import Desk
     from fireside.chat.log import LiveLog, LogBook
-    from fireside.runners.base import Delta, GenerateRequest, Runner
+    from fireside.runners.base import GenerateRequest, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -93,42 +93,25 @@ async def _pull(run: Run, book: LogBook, runner: Runner, request: GenerateReques
     log = run.log
     async with aclosing(runner.generate(request)) as deltas:
         async for delta in deltas:
-            if isinstance(delta, Text | Reasoning | WholePart):
-                if (event := _content(delta, log)) is not None:
+            if isinstance(delta, Text | Reasoning):
+                if delta.text:
                     if log.full:
                         await book.reserve(log)
-                    book.append(log, event)
+                    book.append_text(log, delta.text, reasoning=isinstance(delta, Reasoning))
+            elif isinstance(delta, WholePart):
+                if log.full:
+                    await book.reserve(log)
+                change = generation_pb2.Delta(part_index=log.fold.part_count(), part=delta.part)
+                book.append(log, generation_pb2.Event(delta=change))
             elif isinstance(delta, Finished):
                 return _ended(delta)
             else:
-                _show_progress(delta, log)
+                log.show_activity(_PHASES[delta.activity], delta.queue_position)
     failure = message_pb2.Failure(
         reason="ANSWER_INCOMPLETE", message="The model's connection closed before its answer ended; continue it or try again.",
         retryable=True,
     )  # fmt: skip
     return generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
-
-
-def _content(delta: Delta, log: LiveLog) -> generation_pb2.Event | None:
-    """The event for new content: text goes on in the last part if that is of its kind, else it starts a part."""
-    count = log.fold.part_count()
-    if isinstance(delta, Text):
-        if not delta.text:
-            return None
-        index = count - 1 if log.fold.last_kind() == "text" else count
-        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=index, text=delta.text))
-    if isinstance(delta, Reasoning):
-        if not delta.text:
-            return None
-        index = count - 1 if log.fold.last_kind() == "reasoning" else count
-        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=index, reasoning=delta.text))
-    if isinstance(delta, WholePart):
-        return generation_pb2.Event(delta=generation_pb2.Delta(part_index=count, part=delta.part))
-    return None
-
-
-def _show_progress(progress: Progress, log: LiveLog) -> None:
-    log.show_activity(_PHASES[progress.activity], progress.queue_position)
 
 
 def _ended(delta: Finished) -> generation_pb2.Ended:

@@ -18,19 +18,47 @@ if TYPE_CHECKING:
 # A message with thousands of events is one large HTTP/2 write; clients abort on thousands of tiny frames.
 BATCH_BYTES = 256 * 1024
 
+# Text for which every length in its frame is one byte.
+_SHORT = 100
+_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
+
 
 def frame(event: generation_pb2.Event | account_event_pb2.AccountEvent) -> bytes:
     """One element of a `repeated ... events = 1` field."""
     data = event.SerializeToString()
+    return b"\x0a" + _varint(len(data)) + data
+
+
+def text_frame(seq: int, part_index: int, text: str, *, reasoning: bool = False) -> bytes:
+    """The same bytes as `frame` of an event with a text (or reasoning) delta, at a fifth of its cost.
+
+    Every token of every answer comes through here. The field numbers are those of Event and Delta; a test holds this
+    against Protobuf's own encoder.
+    """
+    data = text.encode()
     size = len(data)
-    if size < 0x80:  # nearly every token
-        return bytes((0x0A, size)) + data
-    head = bytearray(b"\x0a")
-    while size >= 0x80:
-        head.append(size & 0x7F | 0x80)
-        size >>= 7
-    head.append(size)
-    return bytes(head) + data
+    number = _varint(seq)
+    index = b"\x08" + _varint(part_index) if part_index else b""
+    tag = 0x1A if reasoning else 0x12
+    if size < _SHORT:
+        inner = len(index) + 2 + size
+        return b"\x0a%c\x08%b\x1a%c%b%c%c%b" % (3 + len(number) + inner, number, inner, index, tag, size, data)
+    delta = b"%b%c%b%b" % (index, tag, _varint(size), data)
+    event = b"\x08%b\x1a%b%b" % (number, _varint(len(delta)), delta)
+    return b"\x0a%b%b" % (_varint(len(event)), event)
+
+
+def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return _ONE_BYTE[value]
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def events_of(payload: bytes) -> Sequence[generation_pb2.Event]:
