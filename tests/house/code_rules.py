@@ -95,10 +95,19 @@ def sql_places(file: PythonFile) -> Iterator[Violation]:
 
 
 def environment_places(file: PythonFile) -> Iterator[Violation]:
-    """`config.py` is the only file that reads the environment."""
+    """`config.py` is the only file that reads the environment. Handing it on (`env={**os.environ}`) is not reading it."""
     if not in_source(file.path) or file.path == "src/fireside/config.py":
         return
+    handed_on = {
+        id(inner)
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.keyword) and node.arg == "env" and isinstance(node.value, ast.Dict)
+        for key, inner in zip(node.value.keys, node.value.values, strict=True)
+        if key is None
+    }
     for node in ast.walk(file.tree):
+        if id(node) in handed_on:
+            continue
         if isinstance(node, ast.Attribute) and _name(node.value) == "os" and node.attr in ENVIRONMENT:
             yield file.at(node, f"os.{node.attr} outside config.py")
         if isinstance(node, ast.ImportFrom) and node.module == "os":

@@ -24,6 +24,7 @@ BAD = [
     (code_rules.sql_places, "src/fireside/chat/log.py", "import sqlite3"),
     (code_rules.environment_places, "src/fireside/cli/x.py", "import os\nHOME = os.environ['HOME']"),
     (code_rules.environment_places, "src/fireside/cli/x.py", "from os import getenv"),
+    (code_rules.environment_places, "src/fireside/cli/x.py", "import os\nrun(a, env={'A': os.environ['A']})"),
     (
         code_rules.scopes_around_yield,
         "src/fireside/chat/log.py",
@@ -63,6 +64,7 @@ GOOD = [
     (code_rules.function_imports, "src/fireside/runners/x.py", "def f():\n    import xllamacpp"),
     (code_rules.function_imports, "src/fireside/cli/x.py", "def f():\n    from fireside import app"),
     (code_rules.sql_places, "src/fireside/store/x.py", "Q = 'select id from messages'"),
+    (code_rules.environment_places, "src/fireside/runners/x.py", "import os\nrun(a, env={**os.environ, 'A': 'b'})"),
     (code_rules.environment_places, "src/fireside/config.py", "import os\nHOME = os.environ['HOME']"),
     (
         code_rules.scopes_around_yield,
