@@ -217,7 +217,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Folder with the embedded model's weights.",
     ),
     Setting(
-        name="llama_idle_stop", kind=Kind.SECONDS, default=900.0, section=_MODELS,
+        name="llama_idle_stop", kind=Kind.SECONDS, default=600.0, section=_MODELS,
         help="Stop the embedded model's process after this long without use, to free its memory; 0 never stops it.",
     ),
     Setting(
@@ -230,7 +230,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Answers that the embedded model writes at once; they share llama_context.",
     ),
     Setting(
-        name="llama_context", kind=Kind.INTEGER, default=16384, minimum=512, maximum=10_000_000, section=_MODELS,
+        name="llama_context", kind=Kind.INTEGER, default=32768, minimum=512, maximum=10_000_000, section=_MODELS,
         help="Tokens of context of the embedded model, shared by its slots.",
     ),
     Setting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from fireside.cli.failure import CommandError
@@ -44,6 +45,15 @@ class Listening:
         if self.everywhere:
             host = "127.0.0.1" if str(ipaddress.IPv4Address(0)) in self.addresses else "::1"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def refuse(self) -> None:
+        """Refuses new connections from now on, whoever else has a duplicate of the sockets.
+
+        Closing ours alone would leave the port listening, and new connections waiting for nothing.
+        """
+        for sock in self.sockets:
+            with suppress(OSError):  # Not every system can; there they wait until the process ends.
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes the sockets."""

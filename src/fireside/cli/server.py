@@ -87,8 +87,6 @@ async def _serve(app: App, server_config: ServerConfig, listening: Listening, mo
     server = Server(app.asgi, server_config)
     serving = asyncio.create_task(server.serve(), name="server")
     await server.wait_started()
-    # The server has its own duplicates. An open one here would keep the port listening after the server stopped.
-    listening.close()
     stopping = asyncio.create_task(moments.stop.wait(), name="stop")
     try:
         moments.ready()
@@ -97,6 +95,7 @@ async def _serve(app: App, server_config: ServerConfig, listening: Listening, mo
         stopping.cancel()
         # New connections are refused from here on; calls that are open go on until the drain ends them.
         server.shutdown()
+        listening.refuse()
         await app.drain(max(0.0, server_config.timeout_graceful_shutdown - _CLOSING_SECONDS))
         await serving
 

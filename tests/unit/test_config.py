@@ -1,0 +1,210 @@
+"""Settings: precedence, limits, and what a wrong one is told. Not what they do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fireside.config import SettingError, UnknownSettingError, load, load_client
+from fireside.settings import BY_NAME, CLIENT, SETTINGS, Kind, Setting
+
+EXAMPLE_VALUES = {Kind.TEXT: "text", Kind.PATH: "/some/path", Kind.SWITCH: "false", Kind.LIST: "a, b"}
+
+
+@pytest.fixture(autouse=True)
+def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder and no settings in the environment."""
+    for name in os.environ:
+        if name.startswith("FIRESIDE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str, path: str = "fireside.toml") -> Path:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text)
+    return Path(path)
+
+
+def error_of(flags: dict[str, str | None], file: Path | None = None) -> SettingError:
+    with pytest.raises(SettingError) as error:
+        load(flags, file=file)
+    return error.value
+
+
+def test_the_defaults_are_those_of_the_table(tmp_path: Path) -> None:
+    config = load({})
+    for setting in SETTINGS:
+        if setting.default is not None and setting.default != "" and hasattr(config, setting.name):
+            assert getattr(config, setting.name) == setting.default
+    assert config.data_dir == tmp_path / "share" / "fireside"
+    assert config.models_dir == config.data_dir / "models"
+    assert config.database_url == f"sqlite://{config.data_dir}/fireside.db"
+    assert not config.port_asked
+    assert not config.tls_on
+    assert dict(config.sources) == {}
+
+
+def test_a_flag_wins_over_the_environment_over_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("port = 1001\nhost = '127.0.0.2'\nlog_level = 'info'\n")
+    monkeypatch.setenv("FIRESIDE_PORT", "1002")
+    monkeypatch.setenv("FIRESIDE_HOST", "127.0.0.3")
+    config = load({"port": "1003", "host": None})
+    assert (config.port, config.host, config.log_level) == (1003, "127.0.0.3", "info")
+    assert config.port_asked
+    assert config.sources == {
+        "port": "flag --port",
+        "host": "environment FIRESIDE_HOST",
+        "log_level": "fireside.toml:3",
+    }
+
+
+def test_the_file_beside_wins_over_the_own_one() -> None:
+    write("port = 1001", "own/fireside/fireside.toml")
+    assert load({}).port == 1001
+    write("port = 1002")
+    assert load({}).port == 1002
+    assert load({}, file=write("port = 1003", "else.toml")).port == 1003
+
+
+def test_the_environment_can_name_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_CONFIG", str(write("port = 1003", "else.toml")))
+    assert load({}).port == 1003
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = setting.choices[-1] if setting.choices else EXAMPLE_VALUES.get(setting.kind, f"{setting.minimum or 7:g}")
+    value = setting.parse(raw)
+    monkeypatch.setenv(setting.env, raw)
+    if setting.name in {"tls_cert", "tls_key"}:
+        monkeypatch.setenv("FIRESIDE_TLS_KEY" if setting.name == "tls_cert" else "FIRESIDE_TLS_CERT", "/other")
+    if setting.name == "url":
+        monkeypatch.setenv(setting.env, value := "http://box:1")
+        assert load_client({}).url == value
+        return
+    assert getattr(load_client({}) if setting.section == CLIENT else load({}), setting.name) == value
+    typed = value if isinstance(value, bool | int | float) else list(value) if isinstance(value, tuple) else raw
+    assert setting.accept(typed) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "expected"),
+    [
+        ("port", "abc", "a whole number from 0 to 65535"),
+        ("port", "65536", "a whole number from 0 to 65535"),
+        ("port", "-1", "a whole number from 0 to 65535"),
+        ("tls", "on", "off or auto"),
+        ("log_level", "loud", "one of debug, info, warning, error"),
+        ("local_model", "maybe", "true or false"),
+        ("shutdown_grace", "11", "a number of seconds from 0 to 10"),
+        ("keep_alive", "nan", "a number of seconds, 0 or more"),
+        ("keep_alive", "inf", "a number of seconds, 0 or more"),
+        ("llama_slots", "0", "a whole number from 1 to 256"),
+    ],
+)
+def test_a_wrong_flag_is_told(name: str, raw: str, expected: str) -> None:
+    error = error_of({name: raw})
+    assert (error.name, error.value, error.expected, error.source) == (
+        name,
+        raw,
+        expected,
+        f"flag {BY_NAME[name].flag}",
+    )
+    assert str(error) == f"{name} = {raw!r} (flag {BY_NAME[name].flag}): expected {expected}."
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("port = '8080'", "a whole number from 0 to 65535"),
+        ("port = true", "a whole number from 0 to 65535"),
+        ("port = 80.5", "a whole number from 0 to 65535"),
+        ("local_model = 1", "true or false"),
+        ("keep_alive = false", "a number of seconds, 0 or more"),
+        ("allowed_hosts = ['a', 1]", "names separated by commas (in the file: a list of texts)"),
+        ("host = 3", "a text"),
+        ("models_dir = []", "a path"),
+    ],
+)
+def test_a_wrong_line_of_the_file_is_told(line: str, expected: str) -> None:
+    error = error_of({}, write(f"# A comment\n\n{line}\n"))
+    assert (error.expected, error.source) == (expected, "fireside.toml:3")
+
+
+def test_a_wrong_variable_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_PORT", "x")
+    assert error_of({}).source == "environment FIRESIDE_PORT"
+
+
+def test_an_unknown_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = error_of({}, write("\n[server]\nport = 1\n"))
+    assert isinstance(error, UnknownSettingError)
+    assert (error.name, error.source) == ("server", "fireside.toml:2")
+    monkeypatch.setenv("FIRESIDE_PROT", "secret")
+    Path("fireside.toml").unlink()
+    error = error_of({})
+    assert str(error) == "prot (environment FIRESIDE_PROT) is not a setting: expected port."
+
+
+def test_an_empty_variable_is_none_and_those_of_tests_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_PORT", "")
+    monkeypatch.setenv("FIRESIDE_TEST_ANYTHING", "x")
+    assert load({}).port == 8080
+
+
+def test_a_password_is_not_told() -> None:
+    setting = BY_NAME["database_url"]
+    assert setting.secret
+    error = error_of({}, write("database_url = ['postgresql://me:secret@db/x']"))
+    assert "secret" not in str(error)
+    assert "me:…@db" in error.value
+
+
+@pytest.mark.parametrize("text", ["port = ", "port = 1\nport = 2", "\x00"])
+def test_a_broken_file_is_told(text: str) -> None:
+    assert error_of({}, write(text)).source == "fireside.toml"
+
+
+def test_a_file_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert error_of({}, Path("gone.toml")).source == "flag --config"
+    monkeypatch.setenv("FIRESIDE_CONFIG", "gone.toml")
+    assert error_of({}).source == "environment FIRESIDE_CONFIG"
+
+
+def test_relative_paths_are_beside_the_file_or_below_the_present_folder(tmp_path: Path) -> None:
+    config = load({"models_dir": "models"}, file=write("data_dir = 'data'\n", "etc/fireside.toml"))
+    assert (config.data_dir, config.models_dir) == (tmp_path / "etc" / "data", tmp_path / "models")
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "expected"),
+    [
+        ({"tls_cert": "a"}, "tls_cert", "tls_key to be set as well"),
+        ({"tls_key": "a"}, "tls_key", "tls_cert to be set as well"),
+        (
+            {"tls_cert": "a", "tls_key": "b", "tls": "auto"},
+            "tls",
+            "either tls = auto or tls_cert and tls_key, not both",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_told(flags: dict[str, str | None], name: str, expected: str) -> None:
+    error = error_of(flags)
+    assert (error.name, error.expected) == (name, expected)
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://x", "http://", "http://host/path"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(SettingError) as error:
+        load_client({"url": url})
+    assert error.value.expected == "http://host:port or https://host:port"
+
+
+def test_a_client_has_its_own_settings(tmp_path: Path) -> None:
+    config = load_client({"url": "https://box:1/", "tls_ca": "ca.pem"})
+    assert (config.url, config.tls_ca) == ("https://box:1", tmp_path / "ca.pem")
