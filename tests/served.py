@@ -35,10 +35,14 @@ class Served:
         """Host and port."""
         return self.url.partition("://")[2]
 
-    async def idle(self) -> None:
-        """Returns when no stream is open; fails after a second, in which all that a client held must be free."""
-        async with asyncio.timeout(2.5):
-            await self.app.asgi.streams.idle()
+    async def idle(self, within: float = 1.0) -> None:
+        """Returns when no stream is open; fails when that takes longer than `within` seconds."""
+        async with asyncio.timeout(within):
+            await self.app.asgi.streams.reached(0)
+
+    async def open_streams(self, count: int) -> None:
+        """Returns when `count` streams are open."""
+        await self.app.asgi.streams.reached(count)
 
 
 @asynccontextmanager

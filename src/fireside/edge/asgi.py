@@ -22,13 +22,14 @@ from fireside.edge.health import (
     HealthListRequest,
     Readiness,
 )
+from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import Reply, send_reply
 from fireside.edge.reflection import reflection_applications
 from fireside.edge.rpc.chat import ChatHandlers
 from fireside.edge.rpc.conversations import ConversationHandlers
 from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
-from fireside.edge.streams import OpenStreams
+from fireside.edge.streams import OpenStreams, Outgoing
 from fireside.edge.validate import Validator
 from fireside.edge.web import WebApp, default_folder
 from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2
@@ -142,11 +143,17 @@ class Edge:
         if _is_native_grpc(scope) and "http.response.trailers" not in scope.get("extensions", {}):
             await send_reply(send, _NO_TRAILERS)
             return
+        if announces_more_than(self._options.read_max_bytes, scope):
+            receive = await cut_short(receive, self._options.read_max_bytes)
         native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
+        outgoing = Outgoing(send)
         try:
-            await native({**scope, "headers": _headers_for(scope)}, receive, send)
+            await native({**scope, "headers": _headers_for(scope)}, receive, outgoing)
         except asyncio.CancelledError:
             if not self.streams.absorbs(asyncio.current_task()):
+                raise
+        except Exception:
+            if not outgoing.gone:  # otherwise nobody is left to be told
                 raise
 
     async def _not_rpc(self, scope: Scope, send: Send) -> None:
@@ -205,7 +212,8 @@ def _headers_for(scope: Scope) -> list[tuple[bytes, bytes]]:
     headers = [
         item
         for item in scope["headers"]
-        if item[0] != _VERSION_HEADER and not (stream and item[0] in _STREAM_ENCODING_HEADERS)
+        # What is not ASCII is no gRPC metadata, and connectrpc would fail over it.
+        if item[0] != _VERSION_HEADER and item[1].isascii() and not (stream and item[0] in _STREAM_ENCODING_HEADERS)
     ]
     headers.append((_VERSION_HEADER, scope.get("http_version", "1.1").encode()))
     return headers

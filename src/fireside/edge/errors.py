@@ -122,5 +122,5 @@ class ErrorMapping(MetadataInterceptor[None]):
 
     async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
         """Raises what the client gets."""
-        if error is not None and not isinstance(error, ConnectError):
+        if error is not None and not (isinstance(error, ConnectError) and error.details):
             raise connect_error(error) from error

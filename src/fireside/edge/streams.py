@@ -1,10 +1,12 @@
-"""The streams that are open, so that a shutdown can end them with a status that makes clients come back. Counts only."""
+"""The streams that are open, so that a shutdown can end them with a status that makes clients come back, and clients that have gone."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from connectrpc.code import Code
+from connectrpc.errors import ConnectError
 from connectrpc.interceptor import MetadataInterceptor
 from connectrpc.method import StreamType
 
@@ -12,6 +14,33 @@ from fireside.core.errors import UnavailableError
 
 if TYPE_CHECKING:
     from connectrpc.request import RequestContext
+
+    from fireside.edge.plain import Message, Send
+
+
+class ClientGoneError(ConnectError):
+    """The client has hung up while it was being answered: no defect of ours, and there is nobody to tell."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.CANCELED, "the client has gone")
+
+
+class Outgoing:
+    """A `send` that tells the one error of its own, a client that has gone, from the errors of handlers."""
+
+    __slots__ = ("_send", "gone")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.gone = False
+
+    async def __call__(self, message: Message) -> None:
+        """Raises ClientGoneError where ASGI has OSError."""
+        try:
+            await self._send(message)
+        except OSError as error:
+            self.gone = True
+            raise ClientGoneError from error
 
 
 class OpenStreams(MetadataInterceptor[None]):
@@ -21,17 +50,27 @@ class OpenStreams(MetadataInterceptor[None]):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended: set[asyncio.Task[Any]] = set()
         self._closing = False
-        self._none = asyncio.Event()
-        self._none.set()
+        self._waiters: set[tuple[int, asyncio.Future[None]]] = set()
 
     @property
     def count(self) -> int:
         """How many streams are open."""
         return len(self._tasks)
 
-    async def idle(self) -> None:
-        """Returns when no stream is open."""
-        await self._none.wait()
+    async def reached(self, count: int) -> None:
+        """Returns when `count` streams are open, such as none."""
+        while len(self._tasks) != count:
+            waiter = count, asyncio.get_running_loop().create_future()
+            self._waiters.add(waiter)
+            try:
+                await waiter[1]
+            finally:
+                self._waiters.discard(waiter)
+
+    def _tell(self) -> None:
+        for count, waiter in self._waiters:
+            if count == len(self._tasks) and not waiter.done():
+                waiter.set_result(None)
 
     async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
         """Notes a stream, or refuses it while the server shuts down."""
@@ -42,7 +81,7 @@ class OpenStreams(MetadataInterceptor[None]):
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
-            self._none.clear()
+            self._tell()
 
     async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
         """Forgets the stream. Raises UnavailableError in place of the cancellation that `end_all` caused."""
@@ -50,8 +89,7 @@ class OpenStreams(MetadataInterceptor[None]):
         if task is None:
             return
         self._tasks.discard(task)
-        if not self._tasks:
-            self._none.set()
+        self._tell()
         if task in self._ended and error is not None:
             raise _shutting_down() from error
 
@@ -60,12 +98,12 @@ class OpenStreams(MetadataInterceptor[None]):
         self._closing = True
         try:
             async with asyncio.timeout(grace):
-                await self.idle()
+                await self.reached(0)
         except TimeoutError:
             self._ended |= self._tasks
             for task in list(self._tasks):
                 task.cancel()
-            await self.idle()
+            await self.reached(0)
 
     def absorbs(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether the cancellation that reached the outermost application came from `end_all`, and is done with."""
