@@ -33,7 +33,7 @@ lint: ## ruff and the formatter's check
 	@$(BIN)/ruff format --check .
 
 types: ## pyright, strict on src/
-	@$(BIN)/pyright
+	@$(BIN)/pyright --project pyproject.toml
 
 unit: ## house rules and unit tests
 	@$(BIN)/pytest -q -m "not slow" tests/house tests/unit
