@@ -12,6 +12,8 @@ from fireside.core.principal import LOCAL, Principal
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.runners.catalog import Catalog
+from fireside.runners.llama import LlamaRunner
+from fireside.runners.llama_engine import LlamaOptions
 from fireside.runners.scripted import ScriptedRunner
 from fireside.store.db import open_database
 
@@ -77,7 +79,20 @@ async def open_app(config: Config) -> App:
 
 
 def _runners(config: Config) -> list[Runner]:
-    return [ScriptedRunner()]
+    """The first one whose model can answer gives the default model."""
+    runners: list[Runner] = []
+    if config.local_model:
+        options = LlamaOptions(
+            models_dir=config.models_dir,
+            slots=config.llama_slots,
+            context_tokens=config.llama_context,
+            threads=config.llama_threads,
+            idle_stop=config.llama_idle_stop,
+            queue_length=config.queue_length,
+            queue_wait=config.queue_wait,
+        )
+        runners.append(LlamaRunner(options))
+    return [*runners, ScriptedRunner()]
 
 
 def _authenticate(_headers: Headers) -> Principal:
