@@ -1,10 +1,10 @@
 // @vitest-environment jsdom
 // The Markdown view: whatever way a text arrives, the page ends up the same.
 import { beforeAll, describe, expect, it } from "vitest";
-import { BlockStream } from "../../src/ui/markdown/blocks.ts";
+import { BlockStream, type Block } from "../../src/ui/markdown/blocks.ts";
 import { MarkdownView } from "../../src/ui/markdown/markdownview.ts";
 
-const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", loadImage: "Load image" };
+const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}` };
 
 const SAMPLES: Record<string, string> = {
   prose: "# Title\n\nSome *text* with **bold**, `code`, ~~old~~ and [a link](https://example.org/a_b).\nSecond line.\n\nSetext\n===\n\n> quote\n> more\n\n---\n\nEnd https://example.org/x.",
@@ -123,7 +123,33 @@ describe("the work", () => {
   });
 });
 
+const ENTITIES: Record<string, string> = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&" };
+
+/** What a reader sees of these blocks, without spaces. */
+function seen(blocks: readonly Block[]): string {
+  const texts = blocks.map((block) =>
+    block.kind === "code"
+      ? block.text
+      : block.html.replace(/<[^>]*>/g, "").replace(/&(?:lt|gt|quot|amp|#39);/g, (entity) => ENTITIES[entity] ?? entity),
+  );
+  return texts.join("").replace(/\s+/g, "");
+}
+
 describe("what is shown while it grows", () => {
+  it.each(["prose", "code", "table", "chinese"])("never shows what it takes back: %s", (name) => {
+    const text = SAMPLES[name] ?? "";
+    const whole = new BlockStream();
+    whole.update(text, true);
+    const final = seen(whole.settled);
+    const stream = new BlockStream();
+    for (let cut = 1; cut <= text.length; cut += 1) {
+      stream.update(text.slice(0, cut), false);
+      const shown = seen([...stream.settled, ...stream.tail]);
+      expect(final.slice(0, shown.length), JSON.stringify(text.slice(0, cut))).toBe(shown);
+    }
+  });
+
+
   const shown = (text: string): string => {
     const root = document.createElement("div");
     const view = new MarkdownView(root, labels);

@@ -20,14 +20,12 @@ function sources(folder: string): string[] {
 }
 
 describe("the catalogue", () => {
-  it.each(entries)("%s says the same in both languages", (_, [en, zh]) => {
-    const english = typeof en === "string" ? [en] : [en.one, en.other];
-    for (const text of english) {
-      expect(text.trim()).toBe(text);
-      expect(text).not.toBe("");
-      expect(holes(text)).toEqual(holes(zh));
+  it("says the same in both languages", () => {
+    for (const [key, [en, zh]] of entries) {
+      const english = typeof en === "string" ? [en] : [en.one, en.other];
+      for (const text of [...english, zh]) expect(text, key).toMatch(/^\S(?:.*\S)?$/);
+      for (const text of english) expect(holes(text), key).toEqual(holes(zh));
     }
-    expect(zh.trim()).not.toBe("");
   });
 
   it("has a text for each error and notice of the state", () => {
@@ -80,14 +78,19 @@ function wordsIn(node: unknown, found: string[]): void {
     for (const part of parts) if (part.type === "Text" && /\p{L}/u.test(String(part["data"]))) found.push(String(part["data"]));
     return;
   }
+  if (type === "StyleDirective") return;
   if (type === "Text" && /\p{L}/u.test(String((node as Node)["data"]))) found.push(String((node as Node)["data"]).trim());
   for (const value of Object.values(node)) wordsIn(value, found);
 }
 
 describe("the views", () => {
-  it.each([...sources("ui"), ...sources("view")].filter((path) => path.endsWith(".svelte")))("%s has no words of its own", (path) => {
-    const found: string[] = [];
-    wordsIn(parse(readFileSync(path, "utf8"), { modern: true }).fragment, found);
-    expect(found).toEqual([]);
+  it("have no words of their own", () => {
+    const views = [...sources("ui"), ...sources("view")].filter((path) => path.endsWith(".svelte"));
+    expect(views.length).toBeGreaterThan(20);
+    for (const path of views) {
+      const found: string[] = [];
+      wordsIn(parse(readFileSync(path, "utf8"), { modern: true }).fragment, found);
+      expect(found, path).toEqual([]);
+    }
   });
 });

@@ -65,7 +65,6 @@ export const catalogue = {
 
   // While an answer is awaited.
   "wait.starting": ["Getting ready", "准备中"],
-  "wait.sending": ["Sending", "发送中"],
   "wait.queued": ["Waiting in line, place {count}", "排队中，第 {count} 位"],
   "wait.queued.unknown": ["Waiting in line", "排队中"],
   "wait.loading": ["Loading the model", "正在加载模型"],
@@ -96,7 +95,6 @@ export const catalogue = {
   "message.unsent": ["Not sent.", "未发送。"],
   "message.part.image": ["Picture", "图片"],
   "message.part.tool": ["Tool call: {name}", "工具调用：{name}"],
-  "message.part.result": ["Tool result", "工具结果"],
   "branch.label": ["Versions", "版本"],
   "branch.previous": ["Previous version", "上一个版本"],
   "branch.next": ["Next version", "下一个版本"],
@@ -204,10 +202,9 @@ export const catalogue = {
   "code.copy": ["Copy", "复制"],
   "code.copied": ["Copied", "已复制"],
   "table.label": ["Table", "表格"],
-  "image.load": ["Load picture", "加载图片"],
+  "image.open": ["Open picture: {name}", "打开图片：{name}"],
 
   // For a screen reader.
-  "announce.sent": ["Message sent.", "消息已发送。"],
   "announce.writing": ["{model} is answering.", "{model} 正在回答。"],
   "announce.done": ["The answer is complete.", "回答完毕。"],
   "announce.stopped": ["Stopped.", "已停止。"],
@@ -219,7 +216,7 @@ export const catalogue = {
   "error.timeout": ["It took too long. Try again.", "等待时间过长，请重试。"],
   "error.busy": ["Many are asking at once. Try again in {seconds} s.", "请求较多，请在 {seconds} 秒后重试。"],
   "error.missing": ["It is not there any more.", "内容已不存在。"],
-  "error.missing.model": ["This model is not there any more. Choose another one.", "此模型已不可用，请选择其他模型。"],
+  "error.missing.model": ["This model cannot be used: {message}", "无法使用此模型：{message}"],
   "error.conflict": ["This was done already in another way.", "此操作已以其他方式完成。"],
   "error.stale": ["It was changed elsewhere in the meantime. Try again.", "内容已在别处更改，请重试。"],
   "error.invalid": ["The server did not accept this: {description}", "服务器未接受此内容：{description}"],

@@ -5,6 +5,6 @@ export interface Labels {
   readonly copied: string;
   readonly code: string;
   readonly table: string;
-  /** Shown where a picture from elsewhere would be, before its description. */
-  readonly loadImage: string;
+  /** Shown where a picture from elsewhere would be. */
+  readonly openImage: (about: string) => string;
 }

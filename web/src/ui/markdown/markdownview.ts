@@ -198,27 +198,24 @@ export class MarkdownView {
     typeset(element);
   }
 
-  /** A picture from elsewhere tells its host who reads: it is fetched when the reader asks for it. */
+  /** A picture from elsewhere would tell its host who reads what: it becomes a link that the reader may follow. */
   #holdPicture(picture: HTMLImageElement): void {
     const address = picture.dataset["remote"] ?? "";
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "md-picture";
-    button.dataset["remote"] = address;
-    button.dataset["testid"] = "load-image";
-    button.title = address;
-    const about = picture.alt || new URL(address, location.href).hostname;
-    button.textContent = `${this.#labels.loadImage}: ${about}`;
-    button.addEventListener("click", () => {
-      const shown = document.createElement("img");
-      shown.alt = picture.alt;
-      shown.referrerPolicy = "no-referrer";
-      shown.dataset["remote"] = address;
-      shown.src = address;
-      shown.className = "md-shown";
-      button.replaceWith(shown);
-    });
-    picture.replaceWith(button);
+    const about = picture.alt || hostOf(address);
+    if (picture.closest("a")) {
+      picture.replaceWith(about);
+      return;
+    }
+    const link = document.createElement("a");
+    link.className = "md-picture";
+    link.dataset["remote"] = address;
+    link.dataset["testid"] = "remote-image";
+    link.href = address;
+    link.title = address;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    link.textContent = this.#labels.openImage(about);
+    picture.replaceWith(link);
   }
 
   #placeCaret(): void {
@@ -231,6 +228,10 @@ export class MarkdownView {
     last?.classList.add("md-caret");
     this.#caret = last;
   }
+}
+
+function hostOf(address: string): string {
+  return URL.canParse(address) ? new URL(address).hostname : address;
 }
 
 function codeOf(pre: Element): string {

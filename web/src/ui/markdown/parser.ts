@@ -11,6 +11,9 @@ const marked = new Marked({
     code({ text, lang }) {
       return `<pre data-lang="${escapeHtml(languageOf(lang))}"><code>${escapeHtml(text)}\n</code></pre>\n`;
     },
+    html({ text }) {
+      return withoutHandlers(text);
+    },
     checkbox({ checked }) {
       return `<span data-task="${checked ? "done" : "open"}">${checked ? "☑" : "☐"}</span> `;
     },
@@ -19,6 +22,14 @@ const marked = new Marked({
     },
   },
 });
+
+/**
+ * Raw HTML whose event handlers have lost their names. Not what keeps the page safe, that is sanitize.ts: a browser
+ * complains about a forbidden handler while the sanitiser parses it, and the console is for real trouble.
+ */
+function withoutHandlers(html: string): string {
+  return html.replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s/"'])on\w+(?=\s*=)/gi, "$1data-dropped"));
+}
 
 /** The language that a fence names, in lower case; empty for none. */
 export function languageOf(info: string | undefined): string {

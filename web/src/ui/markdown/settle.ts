@@ -74,8 +74,20 @@ function formulaEnd(text: string, at: number): { end: number; open: boolean } | 
   const end = text.indexOf("$", at + 1);
   if (end >= 0) return { end: end + 1, open: false };
   const rest = text.slice(at + 1);
-  const likely = /^[\\a-zA-Z({|]/.test(rest) && rest.length < MAX_HELD && !/[\n`]/.test(rest);
+  const likely = /^(?:[\\a-zA-Z({|]|$)/.test(rest) && rest.length < MAX_HELD && !/[\n`]/.test(rest);
   return likely ? { end: at, open: true } : null;
+}
+
+/** Where the parenthesis at `at` is closed; -1 when it is not yet. */
+function closingParen(text: string, at: number): number {
+  let depth = 0;
+  for (let place = at; place < text.length; place += 1) {
+    const char = text[place];
+    if (char === "(") depth += 1;
+    else if (char === ")") depth -= 1;
+    if (depth === 0) return place + 1;
+  }
+  return -1;
 }
 
 /** What to do about the bracket at `at`: skip to an index, or cut there. */
@@ -87,8 +99,15 @@ function linkEnd(text: string, at: number, scan: Scan): number {
     else scan.without.add(at);
     return at + 1;
   }
+  if (close === text.length - 1) {
+    if (image) scan.cut = at - 1;
+    else scan.without.add(at);
+    scan.cut = Math.min(scan.cut, close);
+    return at + 1;
+  }
   if (text[close + 1] !== "(") return at + 1;
-  if (text.indexOf(")", close + 2) >= 0) return at + 1;
+  const end = closingParen(text, close + 1);
+  if (end >= 0) return end;
   if (image) scan.cut = at - 1;
   else {
     scan.without.add(at);
@@ -108,6 +127,7 @@ function scanInline(text: string): Scan {
       if (formula.open) scan.cut = Math.min(scan.cut, formula.end);
       at = Math.max(formula.end, at + 1);
     } else if (char === "\\") {
+      if (text.slice(at + 1).trim() === "") scan.cut = at;
       at += 2;
     } else if (char === "`") {
       const run = runAt(text, at);
@@ -124,7 +144,9 @@ function scanInline(text: string): Scan {
       at = mark(text, at, run, open, scan);
     } else if (char === "[") {
       at = linkEnd(text, at, scan);
-    } else if (char === "<" && /^<\/?[a-z][^>]*$/i.test(text.slice(at)) && text.length - at < MAX_HELD) {
+    } else if (char === "<" && text.length - at < MAX_HELD && /^<\/?(?:[a-z][^>]*)?$/i.test(text.slice(at))) {
+      scan.cut = at;
+    } else if (char === "!" && at === text.length - 1 && /\s/.test(text[at - 1] ?? " ")) {
       scan.cut = at;
     } else {
       at += 1;
@@ -138,7 +160,11 @@ function scanInline(text: string): Scan {
 
 function mark(text: string, at: number, run: string, open: { mark: string; at: number }[], scan: Scan): number {
   const end = at + run.length;
-  if (run.length > 3 || (run[0] === "~" && run.length !== 2)) return end;
+  const unpaired = run.length > 3 || (run[0] === "~" && run.length !== 2);
+  if (unpaired) {
+    if (end >= text.length) scan.cut = Math.min(scan.cut, at);
+    return end;
+  }
   const before = text[at - 1] ?? " ";
   const after = text[end] ?? " ";
   if (run[0] === "_" && /\w/.test(before) && /\w/.test(after)) return end;
@@ -178,6 +204,5 @@ export function settle(text: string): string {
   if (endsInFence(text.slice(0, line))) {
     return /^[ \t]*[`~]+[ \t]*$/.test(text.slice(line)) ? text.slice(0, line) : text;
   }
-  const shown = dropUnsettledLines(text);
-  return shown.endsWith("\n") ? shown : closeInline(shown);
+  return closeInline(dropUnsettledLines(text));
 }

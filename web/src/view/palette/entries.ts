@@ -31,8 +31,10 @@ export function fit(label: string, query: string): number {
   return score;
 }
 
-/** The entries that fit, the best first, under their headings in the order given. */
-export function choose(entries: readonly PaletteEntry[], query: string, most: number): readonly PaletteGroup[] {
+const MOST = 20;
+
+/** The entries that fit, the best first, under their headings in the order given; of each heading at most so many. */
+export function choose(entries: readonly PaletteEntry[], query: string, most: Readonly<Record<string, number>>): readonly PaletteGroup[] {
   const groups = new Map<string, { entry: PaletteEntry; score: number }[]>();
   for (const entry of entries) {
     const score = fit(entry.label, query);
@@ -43,6 +45,6 @@ export function choose(entries: readonly PaletteEntry[], query: string, most: nu
   }
   return [...groups].map(([label, list]) => ({
     label,
-    entries: (query.trim() === "" ? list : [...list].sort((a, b) => b.score - a.score)).slice(0, most).map(({ entry }) => entry),
+    entries: (query.trim() === "" ? list : [...list].sort((a, b) => b.score - a.score)).slice(0, most[label] ?? MOST).map(({ entry }) => entry),
   }));
 }
