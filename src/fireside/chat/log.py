@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # A crash costs at most this much plus one commit; the promise is 100 ms.
-FLUSH_SECONDS = 0.05
+FLUSH_SECONDS = 0.075
 TICK_SECONDS = 1.0
 # A process that has not renewed a lease for this long is taken to be dead.
 LEASE_SECONDS = 15.0
