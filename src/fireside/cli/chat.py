@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, settings_of
+from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, leave, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.config import ClientConfig, load_client
 from fireside.settings import BY_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fireside.cli.talk import Talk
@@ -57,18 +58,32 @@ def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | N
     flags = {name: value for name in names if isinstance(value := options[name], str)}
     config = settings_of(lambda: load_client(flags, file=file))
     asked = _question(question) if question or not (sys.stdin.isatty() or options["list_models"]) else ""
+    try:
+        code = _run(config, options, asked)
+    except CommandError as error:
+        error.show()
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = 1  # Whoever was reading has gone.
+    leave(code)
+
+
+def _run(config: ClientConfig, options: Mapping[str, str | bool | None], question: str) -> int:
+    """The exit code."""
     with asyncio.Runner() as runner:
         talk = runner.run(_begin(config, str(options["model"])))
         try:
             if options["list_models"]:
                 _print_models(runner, talk)
-            elif asked:
-                _resume(runner, talk, str(options["conversation"]))
-                _one_shot(runner, talk, asked)
-            else:
+                return 0
+            if not question:
                 _interactive(runner, talk, str(options["conversation"]))
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
+                return 0
+            _resume(runner, talk, str(options["conversation"]))
+            answer = _ask(runner, talk, question)
+            return INTERRUPTED if answer is None else _exit_code(answer)
         finally:
             runner.run(talk.link.aclose())
 
@@ -101,13 +116,6 @@ def _print_models(runner: asyncio.Runner, talk: Talk) -> None:
 
     for line in model_lines(runner.run(talk.models())):
         click.echo(line)
-
-
-def _one_shot(runner: asyncio.Runner, talk: Talk, question: str) -> None:
-    answer = _ask(runner, talk, question)
-    code = INTERRUPTED if answer is None else _exit_code(answer)
-    if code:
-        sys.exit(code)
 
 
 def _ask(runner: asyncio.Runner, talk: Talk, question: str) -> Message | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+import os
+import sys
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -38,6 +41,18 @@ class UnreachableError(CommandError):
 
 INTERRUPTED = 130
 """The exit code after Ctrl+C, as shells count it."""
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process as it is, with what was printed flushed.
+
+    For commands that have used pyqwest: its threads may call into an interpreter that is being taken down, and then
+    one exit in twenty ends in SIGABRT (curioswitch/pyqwest issue 164).
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # Whoever was reading has gone.
+            stream.flush()
+    os._exit(code)
 
 
 def settings_of(load: Callable[[], T]) -> T:

@@ -8,6 +8,7 @@ import click
 
 from fireside import __version__
 from fireside.cli.chat import chat
+from fireside.cli.doctor import doctor
 from fireside.cli.serve import serve
 
 
@@ -29,3 +30,4 @@ def version() -> None:
 
 main.add_command(serve)
 main.add_command(chat)
+main.add_command(doctor)
