@@ -2,7 +2,7 @@
 
 import { mount } from "svelte";
 
-import { createApi } from "./rpc/api.ts";
+import { createChatClient } from "./rpc/api.ts";
 import { systemClock } from "./rpc/clock.ts";
 import { deadAfterMs } from "./rpc/heartbeat.ts";
 import type { Channel, TabsOptions } from "./rpc/tabs.ts";
@@ -76,7 +76,7 @@ function startWorker(failed: () => void): Port {
   return worker.port as Port;
 }
 
-const api = createApi(transport);
+const chat = createChatClient(transport);
 const tabs: TabsOptions = {
   tabId: newId(),
   worker: "SharedWorker" in window ? startWorker : null,
@@ -85,7 +85,7 @@ const tabs: TabsOptions = {
   channel: "BroadcastChannel" in window ? (new BroadcastChannel("fireside") as Channel) : null,
   hub: () =>
     new LiveHub({
-      open: (request, signal) => api.chat.watchEvents(request, { signal }),
+      open: (request, signal) => chat.watchEvents(request, { signal }),
       clock: systemClock,
       random: Math.random,
       deadAfterMs: deadAfterMs(location.protocol),

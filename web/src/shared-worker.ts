@@ -1,6 +1,6 @@
 // The composition root of the shared worker: one live stream for all tabs of this browser.
 
-import { createApi } from "./rpc/api.ts";
+import { createChatClient } from "./rpc/api.ts";
 import { systemClock } from "./rpc/clock.ts";
 import { deadAfterMs } from "./rpc/heartbeat.ts";
 import { Seat, type Locks, type Port } from "./rpc/port.ts";
@@ -15,10 +15,10 @@ interface WorkerScope {
 }
 
 const scope = globalThis as unknown as WorkerScope;
-const api = createApi(createBrowserTransport(scope.location.origin));
+const chat = createChatClient(createBrowserTransport(scope.location.origin));
 
 const hub = new LiveHub({
-  open: (request, signal) => api.chat.watchEvents(request, { signal }),
+  open: (request, signal) => chat.watchEvents(request, { signal }),
   clock: systemClock,
   random: Math.random,
   deadAfterMs: deadAfterMs(scope.location.protocol),

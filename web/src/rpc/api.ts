@@ -14,9 +14,14 @@ export interface Api {
   readonly models: Client<typeof ModelService>;
 }
 
+/** Just the service of the live stream: all that the shared worker needs. */
+export function createChatClient(transport: Transport): Api["chat"] {
+  return createClient(ChatService, transport);
+}
+
 export function createApi(transport: Transport): Api {
   return {
-    chat: createClient(ChatService, transport),
+    chat: createChatClient(transport),
     conversations: createClient(ConversationService, transport),
     models: createClient(ModelService, transport),
   };

@@ -134,6 +134,8 @@ export class Branch {
   /** Ids of a message and its siblings, oldest first, those on their way at the end. */
   siblings(message: Message): readonly string[] {
     const known = this.#children.get(message.parentId) ?? [];
+    // Asked for each message in each frame, and mostly nothing is pending.
+    if (this.pending.length === 0) return known.includes(message.id) ? known : [...known, message.id];
     const more = this.pending
       .filter(({ state, order }) => state === "sending" || (order.kind === "send" && order.branches))
       .flatMap(({ order }) => childOf(order, message.parentId))

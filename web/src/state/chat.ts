@@ -370,7 +370,11 @@ export class ConversationChat extends Store<ChatState> implements Chat {
 
   #model(): string {
     const { conversations, models, settings } = this.services;
-    return models.usable(this.#chosenModel ?? conversations.recordOf(this.id)?.model ?? settings.get().model);
+    const wanted = this.#chosenModel ?? conversations.recordOf(this.id)?.model;
+    if (wanted !== undefined) return models.lost(wanted) ? "" : wanted;
+    // What was chosen another day may be gone since.
+    const remembered = settings.get().model;
+    return models.get().phase === "ready" && models.find(remembered) === null ? "" : remembered;
   }
 
   #view(id: string): MessageView | undefined {

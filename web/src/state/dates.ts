@@ -37,7 +37,7 @@ function recent(days: number): GroupKey | null {
   return days <= 30 ? "group.month" : null;
 }
 
-/** The items in their order under their headings: today, yesterday, 7 days, 30 days, then months of this year, years. */
+/** The items in their order under their headings: today, yesterday, 7 days, 30 days, months of this year, years. */
 export function groupByDate(items: readonly ConversationView[], calendar: Calendar): ConversationGroup[] {
   const dayOf = dayReader(calendar.timeZone);
   const today = dayOf(calendar.now);

@@ -138,6 +138,8 @@ export class Generations {
       for await (const { events } of this.options.api.chat.watchGeneration(request, { signal: abort.signal })) {
         if (abort.signal.aborted) return;
         log.directAttempt = 0;
+        // The server is there: no reason for the live stream to wait any longer.
+        if (this.options.live.link.get().kind !== "live") this.options.live.hint("wake");
         if (!this.#apply(log, events)) break;
       }
     } catch (caught) {

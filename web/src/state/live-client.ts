@@ -59,8 +59,8 @@ export class LiveClient {
   #take(message: ToTab): void {
     if (message.kind === "link") this.link.set(message.state);
     else if (message.kind === "fresh") for (const listener of this.#listeners) listener.fresh?.();
-    else if (message.kind === "unknown") for (const listener of this.#listeners) listener.unknown?.(message.generationId);
-    else this.#batch(message.bytes);
+    else if (message.kind === "batch") this.#batch(message.bytes);
+    else for (const listener of this.#listeners) listener.unknown?.(message.generationId);
   }
 
   #batch(bytes: Uint8Array): void {

@@ -120,8 +120,8 @@ function sameInput(a: ViewInput, b: ViewInput): boolean {
     a.busy === b.busy &&
     a.heartbeat?.phase === b.heartbeat?.phase &&
     a.heartbeat?.queuePosition === b.heartbeat?.queuePosition &&
-    a.siblings.length === b.siblings.length &&
-    a.siblings.every((id, index) => id === b.siblings[index])
+    (a.siblings === b.siblings ||
+      (a.siblings.length === b.siblings.length && a.siblings.every((id, index) => id === b.siblings[index])))
   );
 }
 

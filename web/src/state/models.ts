@@ -13,6 +13,7 @@ const PAGES = 10;
 
 export class ModelList extends Store<ModelsState> implements Models {
   #all: readonly ModelView[] = [];
+  readonly #listed = new Set<string>();
   #turn = 0;
 
   constructor(
@@ -36,9 +37,9 @@ export class ModelList extends Store<ModelsState> implements Models {
     return this.#all.find((model) => model.id === wanted) ?? null;
   }
 
-  /** The id, or the default one's (empty) when there is no such model any more. */
-  usable(id: string): string {
-    return this.get().phase === "ready" && this.find(id) === null ? "" : id;
+  /** Whether a model was listed and is no more. One that never was may still be there: not all are listed. */
+  lost(id: string): boolean {
+    return this.#listed.has(id) && this.find(id) === null;
   }
 
   reload(): void {
@@ -67,6 +68,7 @@ export class ModelList extends Store<ModelsState> implements Models {
       if (pageToken === "") break;
     }
     this.#all = models.map(modelView);
+    for (const { id } of models) this.#listed.add(id);
     const shown = models.flatMap((model, index) => (model.hidden ? [] : [this.#all[index] as ModelView]));
     const defaultId = models.find((model) => model.default)?.id ?? "";
     this.set({ phase: "ready", models: shown, defaultId, hint, error: null });

@@ -1,4 +1,4 @@
-// The smallest store there is: a value, and who wants to know of it. It satisfies Svelte's store contract without Svelte.
+// The smallest store there is: a value, and who wants to know of it. It keeps Svelte's store contract without Svelte.
 
 import type { Readable } from "./types.ts";
 

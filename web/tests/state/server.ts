@@ -164,7 +164,8 @@ export class TestServer {
       parentId = input.value.messageId;
       this.#conversationFor(spec);
       const { parts } = input.value;
-      this.#add(spec, { id: parentId, parentId: input.value.parentId, role: Role.USER, parts, state: MessageState.DONE });
+      const state = MessageState.DONE;
+      this.#add(spec, { id: parentId, parentId: input.value.parentId, role: Role.USER, parts, state });
     } else if (input.case === "regenerate") {
       const target = this.messages.get(input.value.messageId);
       if (target === undefined) throw new ConnectError("no such message", Code.NotFound);
@@ -195,7 +196,8 @@ export class TestServer {
     const title = part?.case === "text" ? part.value.text.slice(0, 40) : "";
     const time = this.now();
     const etag = this.#etag();
-    const record = create(ConversationSchema, { id: conversationId, title, model, createTime: time, updateTime: time, etag });
+    const times = { createTime: time, updateTime: time };
+    const record = create(ConversationSchema, { id: conversationId, title, model, etag, ...times });
     this.conversations.set(conversationId, record);
     this.announce({ case: "conversationCreated", value: clone(ConversationSchema, record) });
   }

@@ -77,7 +77,9 @@ class Services {
       listConversations: (r: { pageSize: number; pageToken: string; query: string }, c: HandlerContext) =>
         this.#unary("listConversations", c, () => this.#page(r)),
       renameConversation: (r: Named & { title: string }, c: HandlerContext) =>
-        this.#unary("renameConversation", c, () => ({ conversation: this.server.change(r.conversationId, { title: r.title }) })),
+        this.#unary("renameConversation", c, () => ({
+          conversation: this.server.change(r.conversationId, { title: r.title }),
+        })),
       deleteConversation: (r: Named, c: HandlerContext) =>
         this.#unary("deleteConversation", c, () => ({
           conversation: this.server.change(r.conversationId, { deleteTime: this.server.now() }),
@@ -133,7 +135,9 @@ class Services {
     const epoch = this.server.epoch;
     if (this.server.down) throw new ConnectError("down", Code.Unavailable);
     let cursor = request.afterCursor === "" ? this.server.events.length : Number(request.afterCursor);
-    if (cursor > this.server.events.length || cursor < this.server.pruned) throw new ConnectError("bad cursor", Code.OutOfRange);
+    if (cursor > this.server.events.length || cursor < this.server.pruned) {
+      throw new ConnectError("bad cursor", Code.OutOfRange);
+    }
     const positions = new Map(request.resume.map(({ generationId, afterSeq }) => [generationId, afterSeq]));
     const running = (): Generation[] =>
       [...this.server.logs.values()].map((log) => log.generation).filter(({ state }) => state === GenerationState.RUNNING);

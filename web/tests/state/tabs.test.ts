@@ -196,7 +196,8 @@ function setUp() {
     });
     return { client, channel, live: () => client.link.get().kind === "live" };
   };
-  return { server, clock, locks, hubs, hub, join, streams: () => server.calls.filter((c) => c === "watchEvents").length };
+  const streams = (): number => server.calls.filter((name) => name === "watchEvents").length;
+  return { server, clock, locks, hubs, hub, join, streams };
 }
 
 test("without a shared worker one tab leads, and the next takes over when it is gone", async () => {
