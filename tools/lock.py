@@ -29,7 +29,7 @@ def main() -> None:
     for name, extra in (("local", ["--extra", "local"]), ("core", [])):
         _compile(name, *extra, "--constraints", "requirements/dev.txt", upgrade=upgrade)
     for name, text in TOOLS.items():
-        _compile(name, text=text, upgrade=upgrade)
+        _compile(name, "--constraints", "requirements/dev.txt", text=text, upgrade=upgrade)
 
 
 def _compile(name: str, *options: str, upgrade: bool, text: str = "") -> None:
