@@ -37,7 +37,7 @@ def find() -> str:
 
 def install(python: Path) -> str:
     """Installs Debian's package where that is possible, else lets Playwright download its own. Empty if neither works."""
-    if _is_debian() and bootstrap.apt_install("chromium"):
+    if _is_debian() and bootstrap.apt_install("chromium", "fonts-liberation"):
         return find()
     bootstrap.say("Playwright's Chromium into .venv-tools/browsers")
     environment = bootstrap.environment() | {"PLAYWRIGHT_BROWSERS_PATH": str(PLAYWRIGHT)}
