@@ -80,11 +80,12 @@ def listen(host: str, port: int, *, asked: bool) -> Listening:
 def _listen_all(host: str, port: int) -> tuple[socket.socket, ...]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
-    for number, (family, address) in enumerate(places := list(dict.fromkeys((entry[0], entry[4]) for entry in found))):
+    places = list(dict.fromkeys((entry[0], entry[4]) for entry in found))
+    for number, (family, address) in enumerate(places):
         # With port 0 the first socket chooses, and the others take the same.
         chosen = int(sockets[0].getsockname()[1]) if sockets else port
         try:
-            sockets.append(_listen_on(family, (address[0], chosen, *address[2:])))
+            sockets.append(_listen_on(family, (address[0], chosen, *address[2:]), alone=len(places) == 1))
         except OSError as error:
             last_hope = number == len(places) - 1 and not sockets
             if last_hope or error.errno not in _NO_SUCH_ADDRESS:
@@ -94,13 +95,14 @@ def _listen_all(host: str, port: int) -> tuple[socket.socket, ...]:
     return tuple(sockets)
 
 
-def _listen_on(family: int, address: tuple[object, ...]) -> socket.socket:
+def _listen_on(family: int, address: tuple[object, ...], *, alone: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Without it a restarted server would wait for old connections to time out.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # `::` alone means IPv4 too; beside an IPv4 socket it would be in that one's way.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if alone else 1)
         sock.bind(address)
         sock.listen(_BACKLOG)
         sock.setblocking(False)

@@ -1,0 +1,76 @@
+"""Which port is taken, and what is said when it cannot be."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from ipaddress import IPv4Address
+
+import pytest
+
+from fireside.cli.failure import CommandError
+from fireside.cli.listen import listen
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody else has."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def test_a_free_port_is_taken_and_let_go() -> None:
+    with closing(listen("127.0.0.1", 0, asked=True)) as first:
+        assert first.url("http") == f"http://127.0.0.1:{first.port}"
+        assert first.loopback
+        assert not first.everywhere
+        with socket.create_connection(("127.0.0.1", first.port)):
+            pass
+    with closing(listen("127.0.0.1", first.port, asked=True)) as again:
+        assert again.port == first.port
+
+
+def test_the_next_free_port_is_taken_when_none_was_asked_for(taken: int) -> None:
+    with closing(listen("127.0.0.1", taken, asked=False)) as found:
+        assert taken < found.port <= taken + 99
+
+
+def test_a_port_that_was_asked_for_is_that_one_or_none(taken: int) -> None:
+    with pytest.raises(CommandError, match=f"Port {taken} on 127.0.0.1 is taken"):
+        listen("127.0.0.1", taken, asked=True)
+
+
+def test_a_name_means_all_its_addresses() -> None:
+    with closing(listen("localhost", 0, asked=True)) as found:
+        assert "127.0.0.1" in found.addresses
+        assert found.loopback
+        assert len({sock.getsockname()[1] for sock in found.sockets}) == 1
+        assert found.url("https") == f"https://localhost:{found.port}"
+
+
+@pytest.mark.parametrize(("host", "url"), [(str(IPv4Address(0)), "http://127.0.0.1"), ("::", "http://[::1]")])
+def test_every_address_is_told_by_one_that_can_be_opened(host: str, url: str) -> None:
+    with closing(listen(host, 0, asked=True)) as found:
+        assert found.everywhere
+        assert not found.loopback
+        assert found.url("http") == f"{url}:{found.port}"
+        # Both families reach it.
+        with socket.create_connection(("127.0.0.1", found.port)):
+            pass
+
+
+def test_new_connections_are_refused_while_a_duplicate_is_open() -> None:
+    with closing(listen("127.0.0.1", 0, asked=True)) as found, found.sockets[0].dup():
+        found.refuse()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", found.port))
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("192.0.2.1", "is not an address of this machine"), ("no.such.host.invalid", "There is no host called")],
+)
+def test_a_host_that_is_not_ours_is_told(host: str, words: str) -> None:
+    with pytest.raises(CommandError, match=words):
+        listen(host, 0, asked=True)

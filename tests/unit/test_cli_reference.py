@@ -1,0 +1,93 @@
+"""The pages and the example file are what the table of settings and the commands say."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from fireside.cli.main import main
+from fireside.config import Config
+from fireside.runners.llama_engine import LlamaOptions
+from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS
+from tools import reference
+
+PAGES = reference.pages()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_what_is_made_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == PAGES[path], "run: python tools/reference.py"
+
+
+def test_every_setting_is_documented() -> None:
+    page = PAGES[reference.ROOT / "docs/reference/configuration.md"]
+    for setting in SETTINGS:
+        section = page.partition(f"### `{setting.name}`\n")[2].partition("\n### ")[0]
+        assert setting.help in section
+        assert f"`{setting.flag}`" in section
+        assert f"`{setting.env}`" in section
+        assert setting.shown_default in section
+        assert setting.shown_default, f"{setting.name} does not tell its default"
+
+
+def test_every_field_of_the_configuration_is_a_setting() -> None:
+    fields = set(Config.__dataclass_fields__) - {"sources", "port_asked"}
+    assert fields == {setting.name for setting in SERVER_SETTINGS}
+
+
+def test_the_example_holds_the_defaults() -> None:
+    text = PAGES[reference.ROOT / "fireside.example.toml"]
+    assert tomllib.loads(text) == {}
+    lines = (line.removeprefix("#") for line in text.splitlines() if not line.startswith(("# ", "##")))
+    table = tomllib.loads("\n".join(lines))
+    assert {name: BY_NAME[name].accept(value) for name, value in table.items()} == {
+        setting.name: setting.default for setting in SETTINGS
+    }
+
+
+def test_the_defaults_are_those_of_the_runner() -> None:
+    options = LlamaOptions(models_dir=Path())
+    pairs = {
+        "llama_slots": options.slots,
+        "llama_context": options.context_tokens,
+        "llama_threads": options.threads,
+        "llama_idle_stop": options.idle_stop,
+        "queue_length": options.queue_length,
+        "queue_wait": options.queue_wait,
+    }
+    assert {name: BY_NAME[name].default for name in pairs} == pairs
+
+
+@pytest.mark.parametrize("words", [[], *([name] for name in main.commands)], ids=" ".join)
+def test_every_command_has_help(words: list[str]) -> None:
+    result = CliRunner().invoke(main, [*words, "--help"], terminal_width=100)
+    assert result.exit_code == 0
+    command = main.commands[words[0]] if words else main
+    assert (command.help or "").split("\n")[0].strip() in result.output
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{option.name} has no help"
+    if isinstance(command.epilog, str):
+        for line in command.epilog.strip().splitlines():
+            assert f"  {line.strip()}\n" in result.output
+
+
+@pytest.mark.parametrize("name", [name for name in main.commands if name != "version"])
+def test_every_command_has_examples_and_exit_codes(name: str) -> None:
+    command = main.commands[name]
+    assert command.epilog
+    assert "Exit codes: 0 " in (command.help or "")
+
+
+def test_serve_has_a_flag_for_each_setting_and_no_other() -> None:
+    flags = {flag for option in main.commands["serve"].params for flag in option.opts}
+    assert flags == {setting.flag for setting in SERVER_SETTINGS} | {"--config", "--ready-fd"}
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(main, ["version"]).output.startswith("fireside 0.")
+    assert CliRunner().invoke(main, ["--version"]).output.startswith("fireside, version 0.")

@@ -1,0 +1,161 @@
+"""Writes docs/reference/configuration.md, docs/reference/cli.md and fireside.example.toml from the table of settings and the commands.
+
+`python tools/reference.py` writes them; a test compares. Not imported by the server.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import click
+
+from fireside.cli.main import main as fireside
+from fireside.settings import CLIENT, SETTINGS, Kind, Setting, show
+
+ROOT = Path(__file__).resolve().parent.parent
+_NOTE = "<!-- Made by tools/reference.py from src/fireside/settings.py and src/fireside/cli/: do not edit. -->"
+
+_CONFIGURATION = f"""\
+{_NOTE}
+
+# Configuration
+
+Fireside needs none. What you set is taken from the first of these that has it:
+
+1. a flag of the command, such as `--port 9000`;
+2. an environment variable, such as `FIRESIDE_PORT=9000`; an empty one counts as not set;
+3. a settings file in TOML, such as `port = 9000`: the one that `--config` or `FIRESIDE_CONFIG` names, or else
+   `./fireside.toml`, or else `~/.config/fireside/fireside.toml` (`$XDG_CONFIG_HOME` is respected);
+4. the default.
+
+A setting that is unknown or wrong stops the start, and the message says which, what was expected and where it came
+from. In the file a relative path is relative to the file; elsewhere it is relative to the present folder.
+[fireside.example.toml](../../fireside.example.toml) has every setting. The commands are in [cli.md](cli.md).
+"""
+
+_CLI = f"""\
+{_NOTE}
+
+# Command line
+
+`fireside` has one command for each task. `--help` works on each of them. Settings (most flags of `fireside serve`)
+can also be given in the environment or in a file: see [configuration.md](configuration.md).
+"""
+
+_EXAMPLE = """\
+# Settings of Fireside. Copy this file to fireside.toml and take the # away from what you change.
+# Each line shows the default. docs/reference/configuration.md says more.
+# (Made by tools/reference.py from src/fireside/settings.py: do not edit.)
+"""
+
+_TYPES = {
+    Kind.TEXT: "text", Kind.INTEGER: "whole number", Kind.SECONDS: "seconds", Kind.SWITCH: "`true` or `false`",
+    Kind.PATH: "path", Kind.LIST: "list of texts; as a flag or variable, separated by commas",
+}  # fmt: skip
+
+
+def configuration() -> str:
+    """The page on settings."""
+    parts = [_CONFIGURATION]
+    for section, settings in _sections():
+        parts.append(f"## {section}\n")
+        parts += [_setting(setting) for setting in settings]
+    return "\n".join(parts)
+
+
+def _sections() -> list[tuple[str, list[Setting]]]:
+    grouped = itertools.groupby(SETTINGS, key=lambda setting: setting.section)
+    return [(section, list(settings)) for section, settings in grouped]
+
+
+def _setting(setting: Setting) -> str:
+    kind = ", ".join(f"`{choice}`" for choice in setting.choices) or _TYPES[setting.kind]
+    limits = setting.expected if setting.kind in {Kind.INTEGER, Kind.SECONDS} else ""
+    default = f"`{setting.shown_default}`" if not setting.default_text else setting.default_text
+    commands = "`fireside chat`" if setting.section == CLIENT else "`fireside serve`, `fireside doctor`"
+    rows = [
+        ("Flag", f"`{setting.flag}` of {commands}"),
+        ("Environment", f"`{setting.env}`"),
+        ("Type", limits or kind),
+        ("Default", default),
+    ]
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    return f"### `{setting.name}`\n\n{setting.help}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def cli() -> str:
+    """The page on commands."""
+    parts = [_CLI]
+    for name, command in fireside.commands.items():
+        parts.append(_command(f"fireside {name}", command))
+    return "\n".join(parts)
+
+
+def _command(name: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=name)
+    usage = " ".join([name, *command.collect_usage_pieces(context)])
+    parts = [f"## `{name}`\n", f"```\n{usage}\n```\n", _paragraphs(command.help or ""), ""]
+    options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    if options:
+        parts.append("| flag | meaning |\n|---|---|\n" + "\n".join(map(_option, options)) + "\n")
+    if command.epilog:
+        lines = (line.strip() for line in command.epilog.strip().splitlines())
+        parts.append("Examples:\n\n```\n" + "\n".join(lines) + "\n```\n")
+    return "\n".join(parts)
+
+
+def _option(option: click.Option) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in option.opts)
+    value = "" if option.is_flag else f" `{option.metavar}`"
+    text = re.sub(r"\s*\[(FIRESIDE_[A-Z_]+); default: (.*)\]$", r" (`\1`; default: \2)", option.help or "")
+    return f"| {flags}{value.replace('|', chr(92) + '|')} | {text} |"
+
+
+def _paragraphs(text: str) -> str:
+    blocks = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join(" ".join(line.strip() for line in block.splitlines()) for block in blocks)
+
+
+def example() -> str:
+    """The example file. Every line of it is a comment, so that the copy changes nothing."""
+    parts = [_EXAMPLE]
+    for section, settings in _sections():
+        parts.append(f"## {section}")
+        for setting in settings:
+            about = [setting.help, f"Default: {setting.default_text}." if setting.default_text else ""]
+            lines = [f"# {line}" for line in about if line]
+            parts.append("\n".join([*lines, f"#{setting.name} = {_toml(setting)}", ""]))
+    return "\n".join(parts)
+
+
+def _toml(setting: Setting) -> str:
+    value = setting.default
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+    if setting.kind in {Kind.TEXT, Kind.PATH}:
+        return f'"{show(value)}"'
+    return show(value)
+
+
+def pages() -> dict[Path, str]:
+    """Each file that is made, and what belongs into it."""
+    reference = ROOT / "docs" / "reference"
+    return {
+        reference / "configuration.md": configuration(),
+        reference / "cli.md": cli(),
+        ROOT / "fireside.example.toml": example(),
+    }
+
+
+def main() -> None:
+    """Writes the files."""
+    for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
