@@ -51,7 +51,7 @@ async def serve(folder: Path) -> AsyncIterator[Served]:
     app = await open_app(load({"data_dir": str(folder), "local_model": "false"}))
     config = ServerConfig(
         bind=("127.0.0.1:0",), grpc=True, access_log=False, lifespan="off", max_concurrent_streams=4096,
-        request_policies=(_CONVERSE,), timeout_graceful_shutdown=2.0,
+        request_policies=(_CONVERSE,), timeout_graceful_shutdown=0.5,
     )  # fmt: skip
     server = Server(app.asgi, config)
     serving = asyncio.create_task(server.serve())

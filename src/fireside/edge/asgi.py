@@ -148,7 +148,8 @@ class Edge:
         native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
         outgoing = Outgoing(send)
         try:
-            await native({**scope, "headers": _headers_for(scope)}, receive, outgoing)
+            # connectrpc wants a root_path, which ASGI leaves optional.
+            await native({"root_path": "", **scope, "headers": _headers_for(scope)}, receive, outgoing)
         except asyncio.CancelledError:
             if not self.streams.absorbs(asyncio.current_task()):
                 raise
