@@ -42,9 +42,10 @@ check-web: ## the web app's type check and unit tests
 	@$(SETUP) npm run --silent check
 	@$(SETUP) npm test --silent
 
-gen: ## regenerate the code in src/fireside/gen and web/src/gen from proto/
+gen: ## regenerate the code from proto/ and the reference pages from the settings
 	@$(SETUP) dev
 	@$(BIN)/python tools/gen.py
+	@$(BIN)/python tools/reference.py
 
 fmt: ## format the code and apply the linter's safe fixes
 	@$(SETUP) dev
