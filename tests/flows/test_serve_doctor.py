@@ -1,0 +1,85 @@
+"""`fireside doctor` on a machine where nothing is set up, and beside a running server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fireside.edge.tls import ensure_local
+from fireside.runners.weight_files import QWEN
+from tests.server_process import fireside, server_process
+
+
+def findings(folder: Path, *flags: str) -> tuple[int, dict[str, dict[str, str]]]:
+    code, out, _ = fireside(folder, "doctor", "--json", "--port", "0", "--data-dir", "data", *flags)
+    return code, {finding["name"]: finding for finding in json.loads(out)["findings"]}
+
+
+def test_a_fresh_machine_is_told_what_to_do(tmp_path: Path) -> None:
+    code, out, err = fireside(tmp_path, "doctor", "--port", "0")
+    assert (code, err) == (1, "")
+    assert "make weights" in out
+    assert "essential" in out.splitlines()[-1]
+    code, found = findings(tmp_path)
+    assert found["weights"]["level"] == "missing"
+    for name in ("python", "data directory", "disk", "database", "port", "tls"):
+        assert found[name]["level"] == "ok", found[name]
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_is_not_used_is_not_missed(tmp_path: Path) -> None:
+    _, found = findings(tmp_path, "--local-model", "off")
+    assert "weights" not in found
+    assert found["local model"]["level"] == "note"
+
+
+def test_damaged_weights_are_found(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / QWEN.file).write_bytes(b"short")
+    _, found = findings(tmp_path, "--models-dir", str(models))
+    assert (found["weights"]["level"], "damaged" in found["weights"]["detail"]) == ("missing", True)
+    with (models / QWEN.file).open("r+b") as file:
+        file.truncate(QWEN.size)
+    code, out, err = fireside(tmp_path, "doctor", "--models-dir", str(models), "--port", "0")
+    assert (code, "checking the hash" in err, "damaged" in out) == (1, True, True)
+
+
+def test_a_running_server_is_no_fault(tmp_path: Path) -> None:
+    with server_process(tmp_path) as server:
+        _, found = findings(tmp_path)
+        assert found["database"]["level"] == "ok"
+        assert f"process {server.process.pid}" in found["database"]["detail"]
+        _, found = findings(tmp_path, "--port", str(server.port))
+        assert (found["port"]["level"], str(server.port) in found["port"]["detail"]) == ("missing", True)
+    _, found = findings(tmp_path)
+    assert "its schema is the newest" in found["database"]["detail"]
+
+
+def test_faults_of_files_are_found(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file is in the way")
+    (tmp_path / "other.db").write_text("not a database" * 100)
+    made = ensure_local(tmp_path / "tls", [])
+    code, found = findings(
+        tmp_path, "--tls-cert", str(made.certificate), "--tls-key", str(made.certificate),
+        "--database-url", f"sqlite://{tmp_path}/other.db",
+    )  # fmt: skip
+    assert code == 1
+    for name in ("data directory", "database", "tls"):
+        assert found[name]["level"] == "missing", found[name]
+        assert found[name]["fix"], found[name]
+
+
+def test_a_good_certificate_is_told_with_its_end(tmp_path: Path) -> None:
+    _, found = findings(tmp_path, "--tls", "auto")
+    assert found["tls"]["detail"] == "made at the first start"
+    ensure_local(tmp_path / "data" / "tls", [])
+    _, found = findings(tmp_path, "--tls", "auto")
+    assert "until 20" in found["tls"]["detail"]
+
+
+def test_a_setting_and_where_it_comes_from_is_told(tmp_path: Path) -> None:
+    (tmp_path / "fireside.toml").write_text("local_model = false\n")
+    _, out, _ = fireside(tmp_path, "doctor", "--port", "0")
+    assert "local_model comes from fireside.toml:1" in out
+    assert fireside(tmp_path, "doctor", "--tls", "on")[0] == 2
