@@ -91,7 +91,10 @@ def _runners(config: Config) -> list[Runner]:
             queue_length=config.queue_length,
             queue_wait=config.queue_wait,
         )
-        runners.append(LlamaRunner(options))
+        local = LlamaRunner(options)
+        # Whoever opens the page now wants the first answer soon; unused, the process ends after the idle time.
+        local.prewarm()
+        runners.append(local)
     return [*runners, ScriptedRunner()]
 
 

@@ -63,3 +63,12 @@ def test_the_message_is_a_copy() -> None:
     fold.apply(generation_pb2.Event(seq=2, delta=generation_pb2.Delta(text="x")))
     assert not before.parts
     assert fold.message().parts[0].text.text == "x"
+
+
+def test_a_kind_from_the_future_has_its_number() -> None:
+    fold = Fold()
+    fold.apply(started())
+    unknown = generation_pb2.Event.FromString(b"\x08\x02\x9a\x06\x00")  # seq 2 and an empty field 99
+    assert fold.apply(unknown)
+    assert fold.apply(generation_pb2.Event(seq=3, delta=generation_pb2.Delta(text="x")))
+    assert fold.message().parts[0].text.text == "x"

@@ -34,7 +34,7 @@ class Fold:
     def apply(self, event: generation_pb2.Event) -> bool:
         """Takes an event; False if it was seen before (or is a heartbeat). Raises GapError."""
         kind = event.WhichOneof("kind")
-        if event.seq <= self.last_seq or kind is None or kind == "heartbeat":
+        if event.seq <= self.last_seq or kind == "heartbeat":
             return False
         if event.seq != self.last_seq + 1 and kind != "reset":
             text = f"event {event.seq} after {self.last_seq}"
@@ -43,8 +43,11 @@ class Fold:
             self._apply_delta(event.delta)
         elif kind == "ended":
             self._apply_ended(event.ended)
-        else:
-            self._start_from(event.started.message if kind == "started" else event.reset.message)
+        elif kind == "started":
+            self._start_from(event.started.message)
+        elif kind == "reset":
+            self._start_from(event.reset.message)
+        # A kind that this build does not know has its number all the same.
         self.last_seq = event.seq
         return True
 

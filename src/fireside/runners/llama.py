@@ -108,6 +108,10 @@ class LlamaRunner:
             ticket.leave()
             engine.release()
 
+    def admit(self, model: str) -> None:
+        """Raises NotFoundError (MODEL_NOT_FOUND) and ResourceExhaustedError (QUEUE_FULL)."""
+        self.engine(model).queue.check_room()
+
     async def aclose(self) -> None:
         """Ends the child processes and waits until they are gone."""
         for task in self._warming:

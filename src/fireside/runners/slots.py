@@ -77,18 +77,22 @@ class SlotQueue:
 
     def enter(self, session: str) -> Ticket:
         """A ticket, with a slot if one is free. Raises ResourceExhaustedError (QUEUE_FULL)."""
+        self.check_room()
         ticket = Ticket(self, session)
         if self._free:
             self._give(ticket)
-        elif len(self._waiting) < self._length:
-            self._waiting.append(ticket)
         else:
+            self._waiting.append(ticket)
+        return ticket
+
+    def check_room(self) -> None:
+        """Raises ResourceExhaustedError (QUEUE_FULL) if `enter` would now."""
+        if not self._free and len(self._waiting) >= self._length:
             raise ResourceExhaustedError(
                 "QUEUE_FULL",
                 f"The model is busy and {len(self._waiting)} more answers are waiting for it. Try again in a moment.",
                 retry_after=self.retry_after(),
             )
-        return ticket
 
     def place_of(self, ticket: Ticket) -> int:
         """From 1; 0 if it does not wait."""
