@@ -255,13 +255,14 @@ async def test_a_client_that_goes_frees_everything(served: Served) -> None:
         assert all(not run.log._wakers for run in served.app._engine._runs.values())
 
 
+async def nothing() -> AsyncIterator[chat.ConverseRequest]:
+    """A client that never sends a command."""
+    await asyncio.Event().wait()
+    yield chat.ConverseRequest()
+
+
 async def test_a_deadline_ends_it(served: Served) -> None:
     async with asyncio.timeout(10), caller("grpcio", served.url) as client:
-
-        async def nothing() -> AsyncIterator[chat.ConverseRequest]:
-            await asyncio.Event().wait()
-            yield chat.ConverseRequest()
-
         with pytest.raises(CallError) as caught:
             await anext(client.stream("Converse", nothing(), timeout=0.2))
         assert caught.value.code == "DEADLINE_EXCEEDED"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -34,13 +33,13 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture(params=KINDS)
 async def client(request: pytest.FixtureRequest, served: Served) -> AsyncIterator[Caller]:
-    async with asyncio.timeout(50), caller(request.param, served.url) as opened:
+    async with caller(request.param, served.url) as opened:
         yield opened
 
 
 @pytest.fixture
 async def grpcio(served: Served) -> AsyncIterator[Caller]:
-    async with asyncio.timeout(50), caller("grpcio", served.url) as opened:
+    async with caller("grpcio", served.url) as opened:
         yield opened
 
 

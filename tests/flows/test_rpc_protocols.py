@@ -17,6 +17,7 @@ from fireside.gen.v1 import generation_pb2, message_pb2, model_service_pb2
 from tests.callers import CALLERS, METHODS, Caller, caller
 from tests.rig import new_uuid, send, text_of, text_part
 from tests.served import Served, serve
+from tests.server_process import server_process
 
 
 @pytest.fixture
@@ -148,6 +149,15 @@ async def test_every_rpc_works(served: Served, kind: str) -> None:
         else:
             assert missing == {"Converse"}
     await served.idle()
+
+
+@pytest.mark.parametrize("kind", ["grpcio", "connect-h1", "grpc-web-h1"])
+async def test_a_server_in_a_process_of_its_own_answers_the_same(tmp_path: Path, kind: str) -> None:
+    with server_process(tmp_path) as server:
+        async with asyncio.timeout(20), caller(kind, server.url) as client:
+            spec = send("echo", "hello over there")
+            answer = folded(await Recorder(client).events("Generate", chat.GenerateRequest(spec=spec)))
+            assert text_of(answer) == "hello over there"
 
 
 @pytest.mark.parametrize("kind", ["grpcio", "connect-h1", "grpc-web-h2", "connect-json-h2"])

@@ -192,7 +192,7 @@ async def test_what_is_not_there_is_unimplemented_or_not_found(served: Served, h
         async with http.post(served.url + path, data=b"{}", headers=headers) as answer:
             assert (path, answer.status) == (path, status)
     async with caller("grpcio", served.url) as client:
-        code, output = await grpcurl(served, "grpc.health.v1.Health/Nothing")
+        code, _ = await grpcurl(served, "grpc.health.v1.Health/Nothing")
         assert code != 0
         request = conversations.ListConversationsRequest()
         assert not (await client.unary("ListConversations", request)).conversations
