@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fireside.chat import replay
 from fireside.chat.feed import shutting_down
-from fireside.chat.log import TICK_SECONDS
+from fireside.chat.log import STARTED_SEQ, TICK_SECONDS
 from fireside.core.errors import FiresideError, ResourceExhaustedError
 
 if TYPE_CHECKING:
@@ -212,7 +212,8 @@ class Follower:
         payload, place.after = log.read(place.after)
         if payload:
             place.sent = time.monotonic()
-            place.shown = log.activity_version
+            if place.after > STARTED_SEQ:
+                place.shown = log.activity_version
             return FollowBatch(log.generation_id, payload)
         self._ready.pop(place, None)
         try:

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 # A crash costs at most this much plus one commit; the promise is 100 ms.
 FLUSH_SECONDS = 0.075
+# The number of a log's first event. With that one alone a reader still has to be told what is being waited for; text
+# says it by itself.
+STARTED_SEQ = 1
 TICK_SECONDS = 1.0
 # A process that has not renewed a lease for this long is taken to be dead.
 LEASE_SECONDS = 15.0
@@ -199,7 +202,8 @@ class LiveLog:
         while True:
             payload, after_seq = self.read(after_seq)
             if payload:
-                shown = self.activity_version
+                if after_seq > STARTED_SEQ:
+                    shown = self.activity_version
                 yield payload
                 sent = time.monotonic()
                 continue

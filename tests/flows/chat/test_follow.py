@@ -163,6 +163,16 @@ async def test_the_queue_is_told_at_once(rig: Rig) -> None:
     assert seen == sorted(seen, reverse=True)
 
 
+async def test_a_reader_who_comes_later_is_told_the_queue_too(rig: Rig) -> None:
+    record = await rig.engine.start(LOCAL, send("tokens=1,queue=2:60s"))
+    for _ in range(2):
+        async with aclosing(rig.engine.watch(LOCAL, record.id, 0, 60.0)) as tail:
+            async for payload in tail:
+                if any(event.heartbeat.queue_position == 2 for event in events_of(payload)):
+                    break
+    await rig.engine.stop(LOCAL, record.id)
+
+
 async def test_shutting_down_sends_readers_away_with_their_place(rig: Rig) -> None:
     tail = rig.feed.watch(LOCAL, "", 60.0)
     await anext(tail)
