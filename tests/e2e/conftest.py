@@ -1,0 +1,59 @@
+"""What every test in a browser may ask for: a server, a link to it, and pages that are watched for trouble."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright, expect
+
+from fireside.cli.link import Link
+from tests.browser import FLAGS
+from tests.e2e.browsing import PATIENCE_MS, Browsing
+from tests.e2e.scripts import link_to
+from tests.server_process import ServerProcess, server_process
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here share one loop, since they share one browser."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(browser_path: str) -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that all tests share which do not stop theirs. It has the scripted models alone."""
+    with server_process(tmp_path_factory.mktemp("shared")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def link(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Link]:
+    """Calls to the shared server, past the browser."""
+    opened = link_to(server.url, tmp_path_factory.mktemp("link"))
+    yield opened
+    await opened.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browsing(browser: Browser) -> AsyncIterator[Browsing]:
+    """Opens pages; at the end of the test nothing may have complained."""
+    opened = Browsing(browser)
+    yield opened
+    await opened.close()
+    assert opened.complaints() == []
