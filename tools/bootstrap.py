@@ -118,6 +118,14 @@ def apt_install(*packages: str) -> bool:
     return update.returncode == 0 and install.returncode == 0
 
 
+def import_problem(python: Path, module: str) -> str:
+    """Why a module cannot be imported: the last line that Python says, or nothing when it can be."""
+    done = subprocess.run([str(python), "-c", f"import {module}"], check=False, capture_output=True, text=True)
+    return (
+        "" if done.returncode == 0 else (done.stderr.strip() or f"import ended with {done.returncode}").splitlines()[-1]
+    )
+
+
 def find_node(uv: Callable[..., None], environments: Sequence[Path]) -> str:
     """The folder to put in front of PATH to have node and npm; empty when those on PATH are new enough.
 

@@ -100,7 +100,7 @@ class Setup:
             return False
         try:
             self.step(name, title, key, action)
-        except (subprocess.CalledProcessError, OSError) as error:
+        except (subprocess.CalledProcessError, OSError, bootstrap.SetupError) as error:
             self.stamps.put(f"{name}-failed", f"{key} {time.time()}")
             bootstrap.say(f"{title}: FAILED ({error}). Fireside works without it. {advice}")
             return False
@@ -148,6 +148,13 @@ class Setup:
 
         def install() -> None:
             self.uv("pip", "install", "--python", PYTHON, "--require-hashes", "--only-binary", ":all:", "-r", lock)
+            problem = bootstrap.import_problem(PYTHON, "xllamacpp")
+            # The wheel needs a library that a minimal Debian does not have.
+            if "libgomp" in problem and bootstrap.apt_install("libgomp1"):
+                problem = bootstrap.import_problem(PYTHON, "xllamacpp")
+            if problem:
+                hint = "; have `apt install libgomp1` run by root" if "libgomp" in problem else ""
+                raise bootstrap.SetupError(f"{problem}{hint}")
 
         advice = "There is no local model until `make weights` succeeds; `fireside doctor` says what else can answer."
         return self.optional("local", "Engine of the embedded model", digest([lock]), install, advice)
