@@ -1,6 +1,8 @@
 // The parts of the views that decide: which keys, which entries, which sentences.
 import { describe, expect, it } from "vitest";
 import { SentenceFeed } from "../../src/view/chat/sentences.ts";
+import type { MessageView } from "../../src/state/types.ts";
+import { Steady } from "../../src/view/chat/steady.ts";
 import { choose, fit, type PaletteEntry } from "../../src/view/palette/entries.ts";
 
 describe("the announcer", () => {
@@ -49,5 +51,31 @@ describe("the palette", () => {
   it("shows no more of a heading than asked", () => {
     const many = Array.from({ length: 9 }, (_, at) => entry(`c${at}`));
     expect(choose(many, "", { g: 4 })[0]?.entries).toHaveLength(4);
+  });
+});
+
+const message = (id: string, change: Partial<MessageView> = {}): MessageView => ({
+  id, parentId: "", role: "user", parts: [{ kind: "text", text: id }], epoch: 0, status: "done", activity: null, finish: "none",
+  error: null, model: "", promptTokens: 0, completionTokens: 0, createdAt: 0, siblingIds: [id], siblingIndex: 0,
+  can: { edit: true, regenerate: false, continue: false, retry: false }, ...change,
+});
+const unable = { edit: false, regenerate: false, continue: false, retry: false };
+
+describe("messages that look the same", () => {
+  it("stay the same objects while an answer runs and after it", () => {
+    const steady = new Steady();
+    const [first] = steady.keep([message("a")], false);
+    const during = steady.keep([message("a", { can: unable }), message("b", { status: "streaming" })], true);
+    expect(during[0]).toBe(first);
+    expect(steady.keep([message("a"), message("b")], false)[0]).toBe(first);
+  });
+
+  it("change when something that is seen changed", () => {
+    const steady = new Steady();
+    const [first] = steady.keep([message("a")], false);
+    expect(steady.keep([message("a", { siblingIds: ["a", "b"] })], true)[0]).not.toBe(first);
+    expect(steady.keep([message("a", { can: unable })], false)[0]?.can.edit).toBe(false);
+    const grown = message("a", { status: "streaming", parts: [{ kind: "text", text: "more" }] });
+    expect(steady.keep([grown], true)[0]).toBe(grown);
   });
 });
