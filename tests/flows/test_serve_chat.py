@@ -127,6 +127,12 @@ def test_a_question_gets_its_answer_and_nothing_else(folder: Path, server: Serve
     )  # fmt: skip
 
 
+def test_a_proxy_is_not_asked_for_this_machine(folder, server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
+        assert fireside(folder, "chat", "--url", url, "--model", "scripted/echo", "hi") == (0, "hi\n", "")
+
+
 def test_the_question_can_come_by_standard_input(folder: Path, server: ServerProcess) -> None:
     ask = ["chat", "--url", server.url, "--model", "scripted/echo"]
     assert fireside(folder, *ask, text="a\nb\n") == (0, "a\nb\n", "")

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from connectrpc.code import Code
 from connectrpc.protocol import ProtocolType
-from pyqwest import Client, HTTPTransport, HTTPVersion
+from pyqwest import Client, HTTPTransport, HTTPVersion, Proxy
 
 from fireside.cli.failure import CommandError, UnreachableError
 from fireside.gen.v1.chat_service_connect import ChatServiceClient
@@ -64,6 +64,7 @@ def open_link(config: ClientConfig) -> Link:
         http_version=HTTPVersion.HTTP2,
         tls_include_system_certs=True,
         tls_ca_cert=authorities or None,
+        proxy=_no_proxy(config.url),
         connect_timeout=_CONNECT_SECONDS,
         enable_otel=False,
     )
@@ -78,6 +79,12 @@ def open_link(config: ClientConfig) -> Link:
         ModelServiceClient(config.url, **common),
         transport,
     )
+
+
+def _no_proxy(url: str) -> Proxy | None:
+    """For a server on this machine: a proxy that is not used, in place of those that the environment names."""
+    host = urlsplit(url).hostname or ""
+    return Proxy("http://localhost", no_proxy=host) if host in {"localhost", "127.0.0.1", "::1"} else None
 
 
 def _authorities(config: ClientConfig) -> bytes:
