@@ -13,11 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
 import uvloop
 
@@ -92,9 +92,9 @@ async def measure(server: Server, streams: int, rounds: int) -> Row:
 
 
 @contextmanager
-def process(command: list[str], stdout: IO[bytes] | int = subprocess.PIPE):  # noqa: ANN201 - a generator of Popen
-    """A child that is ended with the block."""
-    child = subprocess.Popen(command, stdout=stdout)
+def process(command: list[str], stdout: int, *keep: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that is ended with the block. It gets the file descriptors `keep`."""
+    child = subprocess.Popen(command, stdout=stdout, stderr=subprocess.DEVNULL, pass_fds=keep)
     try:
         yield child
     finally:
@@ -116,21 +116,22 @@ async def run(options: argparse.Namespace) -> list[Row]:
     print("| server | streams | answers | errors | tokens/s | TTFT p50 ms | TTFT p99 ms | gap p99 ms | CPU us/token | RSS MB |")
     print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        ready = Path(folder) / "ready"
-        serve = options.serve.format(folder=folder, ready=ready).split() if options.serve else [
+        ready, told = os.pipe()
+        serve = [
             str(Path(sys.executable).parent / "fireside"), "serve", "--port", "0", "--data-dir", folder,
-            "--no-local-model", "--ready-file", str(ready),
+            "--local-model", "false", "--ready-fd", str(told),
         ]  # fmt: skip
         begin = time.perf_counter()
         floor_command = [sys.executable, "-m", "bench.floor", str(TOKENS), str(PACE_MS)]
-        with process(serve, subprocess.DEVNULL) as fireside:
-            while not ready.exists():
-                await asyncio.sleep(0.005)
+        with process(serve, subprocess.DEVNULL, told) as fireside:
+            told_us = json.loads(os.read(ready, 500))
+            with urllib.request.urlopen(told_us["url"]) as response:
+                response.read()
             started = time.perf_counter() - begin
-            port = int(ready.read_text().strip().rsplit(":", 1)[1].strip("/"))
+            port = int(told_us["port"])
             server = Server("Fireside", fireside.pid, port, lambda: generate_request(MODEL), count_events)
-            print(f"<!-- ready after {started:.2f} s, {server.rss():.0f} MB idle -->")
-            with process(floor_command) as floor:
+            print(f"<!-- the first 200 after {started:.2f} s, {server.rss():.0f} MB idle -->")
+            with process(floor_command, subprocess.PIPE) as floor:
                 floor_port = int(floor.stdout.readline())
                 bare = Server("floor", floor.pid, floor_port, lambda: post("/", b""), count_one)
                 for streams in options.streams:
@@ -146,7 +147,6 @@ def main() -> None:
     parser.add_argument("--streams", type=lambda text: [int(item) for item in text.split(",")], default=[1, 100, 1000])
     parser.add_argument("--rounds", type=int, default=4, help="answers that each reader asks for, one after the other")
     parser.add_argument("--json", type=Path, help="a file to write the rows to")
-    parser.add_argument("--serve", default="", help="another command for the server: {folder} is for its data, {ready} the file that it writes its address to")
     options = parser.parse_args()
     rows = uvloop.run(run(options))
     if options.json:

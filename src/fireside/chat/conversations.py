@@ -15,6 +15,7 @@ from fireside.chat.once import Call, check_etag, once
 from fireside.chat.start import add_user_message, new_conversation, write_start
 from fireside.core.clock import now_us
 from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, OutOfRangeError
+from fireside.core.finishing import Finishing
 from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2, message_pb2
 from fireside.store import conversations, generations, messages
 
@@ -62,6 +63,7 @@ class Conversations:
         self._db = db
         self._feed = feed
         self._engine = engine
+        self._finishing = Finishing()
 
     async def create(
         self, principal: Principal, conversation_id: str, title: str, model: str, request_id: str
@@ -73,7 +75,7 @@ class Conversations:
                 raise AlreadyExistsError("CONVERSATION_EXISTS", "The conversation's id is taken: make a new one.")
             made = await conversations.insert(tx, principal.id, new_conversation(conversation_id, title, model))
             event = account_event_pb2.AccountEvent(conversation_created=made)
-            news.append(await write_news(tx, principal.id, event))
+            news += await write_news(tx, principal.id, event)
             return made
 
         return await self._once(
@@ -131,7 +133,7 @@ class Conversations:
             conversation.delete_time.FromMicroseconds(now_us())
             deleted = await conversations.update(tx, principal.id, conversation)
             event = account_event_pb2.AccountEvent(conversation_deleted=conversation_id)
-            news.append(await write_news(tx, principal.id, event))
+            news += await write_news(tx, principal.id, event)
             return deleted
 
         for run in self._engine.live_in(principal, conversation_id):
@@ -157,7 +159,7 @@ class Conversations:
             conversation.ClearField("delete_time")
             restored = await conversations.update(tx, principal.id, conversation)
             event = account_event_pb2.AccountEvent(conversation_created=restored)
-            news.append(await write_news(tx, principal.id, event))
+            news += await write_news(tx, principal.id, event)
             return restored
 
         return await self._once(
@@ -254,9 +256,12 @@ class Conversations:
             news: list[News] = []
             return await once(tx, principal, call, lambda: act(tx, news), kind), news
 
-        answer, news = await self._db.write(body)
-        self._feed.publish(principal.id, news)
-        return answer
+        async def act_and_tell() -> R:
+            answer, news = await self._db.write(body)
+            self._feed.publish(principal.id, news)
+            return answer
+
+        return await self._finishing.run(act_and_tell())
 
 
 async def _get(tx: Tx, principal: Principal, conversation_id: str) -> conversation_pb2.Conversation:
@@ -277,7 +282,7 @@ async def _update(
     tx: Tx, principal: Principal, conversation: conversation_pb2.Conversation, news: list[News]
 ) -> conversation_pb2.Conversation:
     updated = await conversations.update(tx, principal.id, conversation)
-    news.append(await write_news(tx, principal.id, account_event_pb2.AccountEvent(conversation_updated=updated)))
+    news += await write_news(tx, principal.id, account_event_pb2.AccountEvent(conversation_updated=updated))
     return updated
 
 

@@ -92,9 +92,6 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
         message.usage.CopyFrom(ended.usage)
     ended.etag = (await messages.update(tx, message)).etag
     frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
-    batch = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame, ending.seq)
-    if await generations.append(tx, [batch], lease):
-        raise lost_lease()
     record.state = generation_pb2.GENERATION_STATE_ENDED
     record.finish_reason = ended.finish_reason
     if ended.HasField("error"):
@@ -103,14 +100,10 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
         record.usage.CopyFrom(ended.usage)
     record.last_seq = ending.seq
     record.end_time.FromMicroseconds(now_us())
-    await generations.end(tx, record)
+    rest = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame)
+    await generations.end(tx, record, rest, lease)
     news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
-    return frame, news
-
-
-def lost_lease() -> FailedPreconditionError:
-    """What a writer gets that was taken for dead: somebody else has ended its generation."""
-    return FailedPreconditionError("LEASE_LOST", "The answer was taken over by another server process.")
+    return frame, news[0]
 
 
 async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
@@ -120,7 +113,7 @@ async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
     for attempt in range(1, _ATTEMPTS):
         try:
             return await desk.db.write(body)
-        except FailedPreconditionError:
+        except FailedPreconditionError:  # this process was taken for dead, and somebody else has ended it
             raise
         except Exception:  # a full disk or a database that restarts: the answer is worth some patience
             logger.exception("Storing the end of a generation failed; trying again")

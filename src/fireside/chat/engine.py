@@ -20,6 +20,7 @@ from fireside.chat.plan import plan
 from fireside.chat.reaper import Retention, reap, reap_forever
 from fireside.chat.run import Run, run_generation
 from fireside.chat.start import Opening, Start, write_start
+from fireside.core.finishing import Finishing
 from fireside.core.ids import new_id
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.store import generations
@@ -67,6 +68,7 @@ class Engine:
         self._book = LogBook(db, self._holder)
         self.desk = Desk(db, self._book, feed)
         self._runs: dict[str, Run] = {}
+        self._finishing = Finishing()
         self._listeners: dict[str, set[StartListener]] = {}
         self._reaper: asyncio.Task[None] | None = None
         self._draining = False
@@ -82,6 +84,7 @@ class Engine:
     async def drain(self, grace: float) -> None:
         """Refuses new generations, gives the running ones `grace` seconds, then ends them as INTERRUPTED."""
         self._draining = True
+        await self._finishing.join()
         tasks = self._tasks()
         if tasks:
             logger.info("Waiting up to %.0f s for %d running answers", grace, len(tasks))
@@ -94,6 +97,7 @@ class Engine:
     async def aclose(self) -> None:
         """Stops everything; `drain` before gives running answers a proper end."""
         self._draining = True
+        await self._finishing.join()
         for task in self._tasks():
             task.cancel()
         if self._reaper is not None:
@@ -116,9 +120,20 @@ class Engine:
         spec: generation_pb2.GenerationSpec,
         body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
     ) -> tuple[generation_pb2.Generation, T]:
-        """Runs what `body` starts in a transaction, which may write more than the start."""
+        """Runs what `body` starts in a transaction, which may write more than the start.
+
+        A caller who goes away in the meantime (a page that is reloaded) leaves a generation that runs.
+        """
         if self._draining:
             raise shutting_down()
+        return await self._finishing.run(self._begin(principal, spec, body))
+
+    async def _begin(
+        self,
+        principal: Principal,
+        spec: generation_pb2.GenerationSpec,
+        body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
+    ) -> tuple[generation_pb2.Generation, T]:
         contexts = {model.id: model.context_length for model in (await self._catalog.models()).models}
         opening = Opening(principal, self._admit, self._book.lease())
 

@@ -41,11 +41,14 @@ def shutting_down() -> UnavailableError:
     return UnavailableError("SHUTTING_DOWN", "The server is restarting: connect again and go on from where you are.")
 
 
-async def write_news(tx: Tx, owner: str, event: account_event_pb2.AccountEvent) -> News:
-    """Adds an event to the account's feed, inside the transaction that makes it true."""
-    seq = await account_events.append(tx, owner, event)
-    event.cursor = str(seq)
-    return News(seq, wire.frame(event))
+async def write_news(tx: Tx, owner: str, *events: account_event_pb2.AccountEvent) -> list[News]:
+    """Adds events to the account's feed, inside the transaction that makes them true; late in it."""
+    first = await account_events.append(tx, owner, *events) - len(events) + 1
+    news: list[News] = []
+    for seq, event in enumerate(events, first):
+        event.cursor = str(seq)
+        news.append(News(seq, wire.frame(event)))
+    return news
 
 
 class _Channel:

@@ -73,29 +73,32 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     conversation.model = model
     conversation.head_message_id = answer.id
     conversation.update_time.FromMicroseconds(now_us())
+    store = conversations.insert if created else conversations.update
+    conversation = await store(tx, owner, conversation)
+    history: list[message_pb2.Message] = []
+    if spec.HasField("send"):
+        history = [await add_user_message(tx, conversation, spec.send)]
     answer = await (messages.update(tx, answer) if extends else messages.insert(tx, answer))
-    conversation = await conversations.update(tx, owner, conversation)
     record = generation_pb2.Generation(
-        id=spec.generation_id, conversation_id=conversation.id, message_id=answer.id, model=model,
-        state=generation_pb2.GENERATION_STATE_RUNNING, last_seq=1,
-    )  # fmt: skip
-    record.create_time.FromMicroseconds(now_us())
-    seq_limit = 1 + RESERVE
-    await generations.insert(
-        tx, generations.StoredGeneration(record, owner, fingerprint, seq_limit, False), opening.lease
+        id=spec.generation_id,
+        conversation_id=conversation.id,
+        message_id=answer.id,
+        model=model,
+        state=generation_pb2.GENERATION_STATE_RUNNING,
+        last_seq=1,
     )
+    record.create_time.FromMicroseconds(now_us())
     started = generation_pb2.Event(seq=1, started=generation_pb2.Started(message=answer))
-    await generations.append(tx, [generations.LogBatch(record.id, 1, 1, wire.frame(started), seq_limit)], opening.lease)
+    stored = generations.StoredGeneration(record, owner, fingerprint, 1 + RESERVE, stop_requested=False)
+    await generations.insert(tx, stored, opening.lease, wire.frame(started))
+    if not history or history[0].parent_id:
+        leaf = answer.id if extends else answer.parent_id
+        history = list(reversed(await messages.branch(tx, conversation.id, leaf, _HISTORY)))
     change = account_event_pb2.AccountEvent(conversation_updated=conversation)
     if created:
         change = account_event_pb2.AccountEvent(conversation_created=conversation)
-    news = (
-        await write_news(tx, owner, change),
-        await write_news(tx, owner, account_event_pb2.AccountEvent(generation_started=record)),
-    )
-    leaf = answer.id if extends else answer.parent_id
-    history = await messages.branch(tx, conversation.id, leaf, _HISTORY)
-    return Start(record, started, tuple(reversed(history)), news)
+    begun = account_event_pb2.AccountEvent(generation_started=record)
+    return Start(record, started, tuple(history), tuple(await write_news(tx, owner, change, begun)))
 
 
 async def add_user_message(
@@ -130,19 +133,19 @@ def _shortened(words: str) -> str:
 async def _conversation_for(
     tx: Tx, spec: generation_pb2.GenerationSpec, owner: str
 ) -> tuple[conversation_pb2.Conversation, bool]:
-    """The conversation, and whether it was made just now."""
+    """The conversation, and whether it is to be made."""
     wanted = spec.conversation_id
     if not wanted:
         target = await messages.get(tx, owner, spec.regenerate.message_id)
         if target is None:
             raise _no_message(spec.regenerate.message_id)
         wanted = target.conversation_id
-    conversation = await conversations.get(tx, owner, wanted)
-    if conversation is not None:
-        return conversation, False
-    if not spec.HasField("send") or spec.send.parent_id or await conversations.get(tx, owner, wanted, deleted=True):
+    conversation = await conversations.get(tx, owner, wanted, deleted=True)
+    if conversation is None and spec.HasField("send") and not spec.send.parent_id:
+        return new_conversation(wanted), True
+    if conversation is None or conversation.HasField("delete_time"):
         raise NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=wanted)
-    return await conversations.insert(tx, owner, new_conversation(wanted)), True
+    return conversation, False
 
 
 def new_conversation(conversation_id: str, title: str = "", model: str = "") -> conversation_pb2.Conversation:
@@ -163,7 +166,7 @@ async def _answer_for(
         if spec.send.parent_id:
             parent = await _message_in(tx, spec.send.parent_id, conversation, owner)
             _refuse_running(parent)
-        parent_id = (await add_user_message(tx, conversation, spec.send)).id
+        parent_id = spec.send.message_id
     else:
         target = await _message_in(tx, spec.regenerate.message_id, conversation, owner)
         parent_id = target.id if target.role == message_pb2.ROLE_USER else target.parent_id

@@ -30,7 +30,9 @@ class FieldViolation:
 class InvalidArgumentError(FiresideError):
     """The request is wrong whatever the state of the server is."""
 
-    def __init__(self, reason: str, message: str, *, violations: tuple[FieldViolation, ...] = (), **metadata: str) -> None:
+    def __init__(
+        self, reason: str, message: str, *, violations: tuple[FieldViolation, ...] = (), **metadata: str
+    ) -> None:
         super().__init__(reason, message, **metadata)
         self.violations = violations
 

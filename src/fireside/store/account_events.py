@@ -10,32 +10,33 @@ from fireside.store import accounts
 from fireside.store.records import bytes_of, int_of, str_of
 
 if TYPE_CHECKING:
-    from fireside.store.tx import Tx
+    from fireside.store.tx import Tx, Value
 
-_NEXT = "UPDATE accounts SET event_seq = event_seq + 1 WHERE id = $1 RETURNING event_seq"
+_NEXT = "UPDATE accounts SET event_seq = event_seq + $2 WHERE id = $1 RETURNING event_seq"
 
 
-async def append(tx: Tx, owner: str, event: AccountEvent) -> int:
-    """Stores an event, without its cursor, and returns its number.
+async def append(tx: Tx, owner: str, *events: AccountEvent) -> int:
+    """Stores events, without their cursors, and returns the number of the last one.
 
     The account's row stays locked until the commit, so that numbers become visible in order: append late in a body.
     """
-    rows = await tx.fetch(_NEXT, owner)
+    rows = await tx.fetch(_NEXT, owner, len(events))
     if not rows:
         await accounts.ensure(tx, owner)
-        rows = await tx.fetch(_NEXT, owner)
-    number = int_of(rows[0][0])
-    record = AccountEvent()
-    record.CopyFrom(event)
-    record.ClearField("cursor")
+        rows = await tx.fetch(_NEXT, owner, len(events))
+    last = int_of(rows[0][0])
+    args: list[Value] = [owner, now_us()]
+    for number, event in enumerate(events, last - len(events) + 1):
+        record = AccountEvent()
+        record.CopyFrom(event)
+        record.ClearField("cursor")
+        args += (number, record.SerializeToString())
+    values = ", ".join(f"($1, ${n}, $2, ${n + 1})" for n in range(3, 3 + 2 * len(events), 2))
     await tx.execute(
-        "INSERT INTO account_events (owner, number, create_time, record) VALUES ($1, $2, $3, $4)",
-        owner,
-        number,
-        now_us(),
-        record.SerializeToString(),
+        f"INSERT INTO account_events (owner, number, create_time, record) VALUES {values}",  # noqa: S608 - numbers only
+        *args,
     )
-    return number
+    return last
 
 
 async def read(tx: Tx, owner: str, after: int, limit: int) -> list[tuple[int, AccountEvent]]:

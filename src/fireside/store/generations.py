@@ -60,8 +60,11 @@ class LogBatch:
     seq_limit: int = 0
 
 
-async def insert(tx: Tx, g: StoredGeneration, lease: Lease) -> None:
-    """Stores a new running generation. AlreadyExistsError: the id is taken. NotFoundError: no such conversation."""
+async def insert(tx: Tx, g: StoredGeneration, lease: Lease, payload: bytes = b"") -> None:
+    """Stores a new running generation, and the events up to its `last_seq` if there are any.
+
+    AlreadyExistsError: the id is taken. NotFoundError: no such conversation.
+    """
     await tx.execute(
         "INSERT INTO generations (id, owner, conversation_id, message_id, fingerprint, record, last_seq, seq_limit,"
         " stop_requested, log_kept, lease_holder, lease_until, create_time)"
@@ -79,6 +82,8 @@ async def insert(tx: Tx, g: StoredGeneration, lease: Lease) -> None:
         lease.until_us,
         us_of(g.record.create_time),
     )
+    if payload:
+        await tx.execute(_insert_events(1), g.record.id, 1, g.record.last_seq, payload)
 
 
 async def get(tx: Tx, owner: str, generation_id: str) -> StoredGeneration | None:
@@ -177,19 +182,26 @@ async def events(tx: Tx, generation_id: str, after_seq: int, limit_bytes: int) -
     return [LogBatch(generation_id, int_of(first), int_of(last), bytes_of(payload)) for first, last, payload in rows]
 
 
-async def end(tx: Tx, record: Generation) -> None:
-    """Stores a generation as ended. FailedPreconditionError: it is not running (somebody else has ended it)."""
+async def end(tx: Tx, record: Generation, rest: LogBatch | None = None, lease: Lease | None = None) -> None:
+    """Stores a generation as ended, with the `rest` of its log. With a lease, only if its holder has it.
+
+    FailedPreconditionError: it is not running, or not the holder's (somebody else has ended it).
+    """
+    args: list[Value] = [record.id, record.SerializeToString(), us_of(record.end_time), record.last_seq]
+    guard = ""
+    if lease is not None:
+        guard = " AND lease_holder = $5"
+        args.append(lease.holder)
     changed = await tx.execute(
-        "UPDATE generations SET record = $2, end_time = $3,"
+        "UPDATE generations SET record = $2, end_time = $3,"  # noqa: S608 - the guard is one of two texts above
         " last_seq = CASE WHEN $4 > last_seq THEN $4 ELSE last_seq END,"
-        " seq_limit = CASE WHEN $4 > seq_limit THEN $4 ELSE seq_limit END WHERE id = $1 AND end_time IS NULL",
-        record.id,
-        record.SerializeToString(),
-        us_of(record.end_time),
-        record.last_seq,
+        f" seq_limit = CASE WHEN $4 > seq_limit THEN $4 ELSE seq_limit END WHERE id = $1 AND end_time IS NULL{guard}",
+        *args,
     )
     if not changed:
         raise FailedPreconditionError("GENERATION_ENDED", "The generation is not running.", generation_id=record.id)
+    if rest is not None:
+        await tx.execute(_insert_events(1), record.id, rest.first_seq, rest.last_seq, rest.payload)
 
 
 async def running(tx: Tx, owner: str | None) -> list[StoredGeneration]:

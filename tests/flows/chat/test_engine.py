@@ -234,3 +234,22 @@ async def test_nothing_of_another_account_is_found(rig: Rig) -> None:
     assert found == []
     with pytest.raises(AlreadyExistsError):
         await rig.conversations.create(STRANGER, conversation, "", "", "")
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_caller_who_goes_away_while_starting_leaves_a_generation_that_runs(rig: Rig, turns: int) -> None:
+    """A page that is reloaded right after sending: what was stored is also run."""
+    spec = send("tokens=5,pace=1ms")
+    starting = asyncio.create_task(rig.engine.start(LOCAL, spec))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait([starting])
+    if turns == 0:
+        with pytest.raises(NotFoundError):
+            await rig.engine.get(LOCAL, spec.generation_id)
+        return
+    await rig.engine.start(LOCAL, spec)
+    async with asyncio.timeout(5):
+        events = events_of(await rig.read(spec.generation_id))
+    assert events[-1].ended.finish_reason == message_pb2.FINISH_REASON_COMPLETE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fireside.chat.follow import Follower
 from fireside.edge.rpc.converse import Carrier, converse
-from fireside.edge.rpc.streams import Late, answers, field_bytes, generation_events, heartbeat_of
+from fireside.edge.rpc.streams import Late, answers, field_bytes, follow_failed, generation_events, heartbeat_of
 from fireside.gen.v1 import chat_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -114,5 +114,7 @@ async def _followed(follower: Follower, request: pb.WatchEventsRequest) -> Async
                     if batch.error is not None:
                         raise batch.error
                     yield batch.payload
-                elif batch.error is None:
+                elif batch.error is not None:
+                    yield field_bytes(2, follow_failed(batch.generation_id, batch.error))
+                else:
                     yield field_bytes(2, generation_events(batch.generation_id, batch.payload))

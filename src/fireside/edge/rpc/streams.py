@@ -8,6 +8,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fireside.edge.errors import status_of
+from fireside.gen.v1.chat_service_pb2 import GenerationEvents
+from fireside.gen.v1.message_pb2 import Failure
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 
@@ -132,5 +136,11 @@ def elements(payload: bytes) -> list[bytes]:
 
 def generation_events(generation_id: str, payload: bytes) -> bytes:
     """A serialised GenerationEvents, from joined frames of `repeated Event events = 1`."""
-    frames = b"".join([field_bytes(2, element) for element in elements(payload)])
-    return field_bytes(1, generation_id.encode()) + frames
+    return payload + field_bytes(2, generation_id.encode())
+
+
+def follow_failed(generation_id: str, error: Exception) -> bytes:
+    """A serialised GenerationEvents that says why a log cannot be followed."""
+    status = status_of(error)
+    failure = Failure(reason=status.reason, message=status.message, retryable=status.retry_after > 0)
+    return GenerationEvents(generation_id=generation_id, failure=failure).SerializeToString()

@@ -1,6 +1,7 @@
 from fireside.gen.buf.validate import validate_pb2 as _validate_pb2
 from fireside.gen.v1 import account_event_pb2 as _account_event_pb2
 from fireside.gen.v1 import generation_pb2 as _generation_pb2
+from fireside.gen.v1 import message_pb2 as _message_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -134,12 +135,14 @@ class CommandFailed(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., message: _Optional[str] = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
 
 class GenerationEvents(_message.Message):
-    __slots__ = ("generation_id", "events")
-    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("events", "generation_id", "failure")
     EVENTS_FIELD_NUMBER: _ClassVar[int]
-    generation_id: str
+    GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_generation_pb2.Event]
-    def __init__(self, generation_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[_generation_pb2.Event, _Mapping]]] = ...) -> None: ...
+    generation_id: str
+    failure: _message_pb2.Failure
+    def __init__(self, events: _Optional[_Iterable[_Union[_generation_pb2.Event, _Mapping]]] = ..., generation_id: _Optional[str] = ..., failure: _Optional[_Union[_message_pb2.Failure, _Mapping]] = ...) -> None: ...
 
 class WatchEventsRequest(_message.Message):
     __slots__ = ("after_cursor", "follow_generations", "resume")
