@@ -32,7 +32,7 @@ export class CodeView {
     const pre = document.createElement("pre");
     pre.tabIndex = 0;
     pre.setAttribute("aria-label", labels.code);
-    pre.setAttribute("role", "region");
+    pre.setAttribute("role", "group");
     const code = document.createElement("code");
     this.#coloured = document.createElement("span");
     this.#plain = document.createTextNode("");

@@ -191,7 +191,7 @@ export class MarkdownView {
     }
     for (const table of element.querySelectorAll<HTMLElement>("[data-scroll]")) {
       table.tabIndex = 0;
-      table.setAttribute("role", "region");
+      table.setAttribute("role", "group");
       table.setAttribute("aria-label", this.#labels.table);
     }
     for (const picture of element.querySelectorAll<HTMLImageElement>("img[data-remote]")) this.#holdPicture(picture);
