@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from typing import TYPE_CHECKING
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CORE_LIMIT = 15
+THROUGH = {
+    # connectrpc's clients take a transport of pyqwest, its errors hold messages of protobuf-py: parts of its interface,
+    # in the versions that it asks for.
+    "pyqwest": "connectrpc",
+    "protobuf": "connectrpc",
+}
+"""Modules of packages that another dependency's interface is made of."""
+TOOLS = {"bootstrap", "browser", "gen", "lock", "reference", "setup"}
+"""The scripts in tools/, which import each other by their bare names."""
+
 DIRECT = doc_rules.direct_dependencies(read("pyproject.toml"))
 NOT_IMPORTED = {
     # protoc writes imports of its modules (google.rpc, google.api) only where the API uses them.
@@ -70,6 +82,22 @@ def unused(names: Iterable[str], sources: Iterable[PythonFile]) -> list[str]:
     ]
 
 
+def undeclared(allowed: Iterable[str], sources: Iterable[PythonFile]) -> list[str]:
+    """The imports of packages that are here by chance: nothing declares that we need them."""
+    distributions = {module: {name.lower() for name in names} for module, names in packages_distributions().items()}
+    ours = {*sys.stdlib_module_names, "fireside", "tests", "bench", "tools", *TOOLS}
+    found: list[str] = []
+    for file in sources:
+        for node in ast.walk(file.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or "fireside"] if isinstance(node, ast.ImportFrom) else []
+            for name in {name.split(".")[0] for name in names} - ours:
+                here_by = distributions.get(name, {name}) | {THROUGH.get(name, name)}
+                if here_by.isdisjoint(allowed):
+                    found.append(f"{file.path}: {name} is not a declared dependency")
+    return found
+
+
 def locked(lock: str) -> dict[str, str]:
     """The versions in a lock file."""
     return dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==([^\s;\\]+)", lock, re.MULTILINE))
@@ -121,6 +149,18 @@ def test_each_core_dependency_is_used() -> None:
 def test_an_unused_dependency_is_caught() -> None:
     sample = PythonFile.parse("src/fireside/x.py", "import aiohttp\nfrom google.protobuf import message\n")
     assert unused(["aiohttp", "click"], [sample]) == ["click"]
+
+
+def test_what_is_imported_is_declared() -> None:
+    source = [file for file in python_files() if file.path.startswith("src/")]
+    rest = [file for file in python_files() if not file.path.startswith("src/") and file.path != "tools/wheel.py"]
+    assert not undeclared({*DIRECT["core"], *DIRECT["local"]}, source)
+    assert not undeclared({name for names in DIRECT.values() for name in names}, rest)
+
+
+def test_an_undeclared_import_is_caught() -> None:
+    sample = PythonFile.parse("tests/x.py", "import os\nimport yarl\nfrom google.protobuf import message\n")
+    assert len(undeclared({"protobuf"}, [sample])) == 1
 
 
 def test_the_locks_fit_the_project() -> None:
