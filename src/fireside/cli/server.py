@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import os
 import signal
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,11 +69,25 @@ async def run(config: Config, listening: Listening, tls: TlsFiles | None, ready:
     """
     stop = _stop_on_signals(config.shutdown_grace)
     app = await open_app(config)
+    _tune_interpreter()
     try:
         if not stop.is_set():
             await _serve(app, server_config(config, listening, tls), listening, _Moments(ready, stop))
     finally:
         await app.aclose()
+
+
+def _tune_interpreter() -> None:
+    """Sets what an event loop with thousands of streams needs of CPython.
+
+    Tokens make next to no reference cycles, but each open stream is hundreds of objects that the collector would walk
+    again and again: with its defaults 1,000 streams spent a tenth of their CPU there, in pauses of up to 100 ms. The
+    thread that commits waits for the interpreter lock at most a millisecond, not five.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 100)
+    sys.setswitchinterval(0.001)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fireside.store.tx import Body, Row, Value
 
 # For so long the event loop may run bodies at a stretch, in seconds; those that are left wait for the next commit.
-_STRETCH = 0.005
+_STRETCH = 0.02
 
 _MISUSE = "A transaction body may await nothing but its transaction."
 
