@@ -6,7 +6,7 @@ import { FinishReason } from "../../src/gen/fireside/v1/message_pb.ts";
 import { completePage, Page } from "./page.ts";
 
 let page: Page;
-beforeAll(completePage);
+beforeAll(completePage, 60_000);
 afterEach(() => page.close());
 
 const messages = (): HTMLElement[] => page.all("message");

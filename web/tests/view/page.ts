@@ -2,6 +2,7 @@
 // for the browser tests.
 import { flushSync, mount, unmount } from "svelte";
 import App from "../../src/view/App.svelte";
+import { dialogs, menu, modelMenu } from "../../src/view/parts.ts";
 import { Browser, type Tab } from "../state/browser.ts";
 import { TestServer } from "../state/server.ts";
 import { settle, until } from "../state/time.ts";
@@ -16,12 +17,14 @@ class NeverSeen {
   }
 }
 
-export function completePage(): void {
+export async function completePage(): Promise<void> {
   Object.assign(globalThis, { ResizeObserver: NeverSeen, IntersectionObserver: NeverSeen });
   window.matchMedia = (media: string) => Object.assign(new EventTarget(), {
     matches: false, media, onchange: null, addListener: () => undefined, removeListener: () => undefined,
   });
   Element.prototype.scrollIntoView = () => undefined;
+  // Fetched now, so that no test waits for a compiler.
+  await Promise.all([dialogs.want(), menu.want(), modelMenu.want()]);
 }
 
 export class Page {
