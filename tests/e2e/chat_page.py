@@ -28,8 +28,13 @@ class ChatPage:
         await self.page.goto(path)
         await expect(self.page.get_by_test_id("app")).to_be_visible()
 
+    async def front(self) -> None:
+        """Brings the tab to the front. A browser draws the others once a second, which makes pressing in them slow."""
+        await self.page.bring_to_front()
+
     async def send(self, text: str) -> None:
         """Writes a message and sends it by Enter. It is on the page afterwards."""
+        await self.front()
         count = await self.questions.count()
         await self.composer.fill(text)
         await self.composer.press("Enter")
@@ -59,6 +64,7 @@ class ChatPage:
 
     async def choose(self, conversation: str, action: str) -> None:
         """Takes `rename` or `delete` from a conversation's menu."""
+        await self.front()
         row = self.item(conversation)
         await row.hover()
         await row.get_by_test_id("conversation-menu").click()
@@ -73,6 +79,7 @@ class ChatPage:
 
     async def show_settings(self) -> Locator:
         """Opens the settings."""
+        await self.front()
         await self.page.get_by_test_id("open-settings").click()
         dialog = self.page.get_by_test_id("settings")
         await expect(dialog).to_be_visible()

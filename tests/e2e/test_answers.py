@@ -15,7 +15,7 @@ async def stopped(server: ServerProcess, link: Link, browsing: Browsing) -> Chat
     """A chat whose only answer was stopped on the way."""
     chat = await browsing.chat(server.url, await begin(link, "tokens=120,pace=20ms"))
     await chat.send("Begin")
-    await chat.says(WORDS[10])
+    await chat.says(WORDS[2])
     await chat.stop_button.click()
     await chat.ended("stopped")
     return chat

@@ -38,3 +38,4 @@ async def test_the_first_message_is_answered_by_the_real_model(
         await chat.page.reload()
         await expect(text_of(chat.answer)).to_be_visible()
         assert await chat.said() == answer
+        await browsing.close()

@@ -45,24 +45,49 @@ async def test_a_message_that_cannot_be_sent_stays_with_a_retry(
     server: ServerProcess, link: Link, browsing: Browsing
 ) -> None:
     browsing.expect(_AWAY)
+    chat = await browsing.chat(server.url, await begin(link, "echo"))
+    # The live stream stays, so that nothing but the button sends the message again.
+    await chat.page.route("**/StartGeneration", lambda route: route.abort())
+    await chat.send("Into the void")
+    await expect(chat.question.get_by_test_id("message-unsent")).to_contain_text("Not sent.")
+    await chat.page.unroute("**/StartGeneration")
+    await chat.question.get_by_test_id("message-retry").click()
+    await expect(text_of(chat.answer)).to_have_text("Into the void")
+    await chat.ended()
+    await expect(chat.questions).to_have_count(1)
+    await expect(chat.question.get_by_test_id("message-unsent")).to_have_count(0)
+
+
+async def test_a_message_that_is_not_sent_yet_outlives_a_reload(
+    server: ServerProcess, link: Link, browsing: Browsing
+) -> None:
+    browsing.expect(_AWAY)
+    chat = await browsing.chat(server.url, await begin(link, "echo"))
+    await chat.page.route("**/StartGeneration", lambda route: route.abort())
+    await chat.send("Do not forget me")
+    await chat.page.reload()
+    await expect(text_of(chat.question)).to_have_text("Do not forget me")
+    await chat.page.unroute("**/StartGeneration")
+    await expect(text_of(chat.answer)).to_have_text("Do not forget me")
+    await chat.ended()
+    await expect(chat.questions).to_have_count(1)
+
+
+async def test_a_discarded_message_becomes_a_draft_again(server: ServerProcess, link: Link, browsing: Browsing) -> None:
+    browsing.expect(_AWAY)
     conversation = await begin(link, "echo")
     async with relay_to(server.port) as relay:
         chat = await browsing.chat(relay.url, conversation)
         await relay.cut()
-        await chat.send("Into the void")
-        await expect(chat.question.get_by_test_id("message-unsent")).to_contain_text("Not sent.")
+        await chat.send("Not now")
         await chat.question.get_by_test_id("message-discard").click()
         await expect(chat.questions).to_have_count(0)
-        await expect(chat.composer).to_have_value("Into the void")
-        await chat.composer.press("Enter")
-        retry = chat.question.get_by_test_id("message-retry")
-        await expect(retry).to_be_visible()
+        await expect(chat.composer).to_have_value("Not now")
         await relay.mend()
-        # Once the connection is back it may also go by itself, so the button may leave before it is pressed.
-        await retry.or_(chat.answer).first.click()
-        await expect(text_of(chat.answer)).to_have_text("Into the void")
-        await expect(chat.questions).to_have_count(1)
         await expect(chat.banner).to_have_count(0)
+        await chat.composer.press("Enter")
+        await expect(text_of(chat.answer)).to_have_text("Not now")
+        await chat.ended()
 
 
 async def test_a_connection_that_died_silently_is_noticed(

@@ -85,7 +85,7 @@ async def test_an_answer_that_fails_says_why_and_can_be_tried_again(
 
 async def test_a_reader_who_scrolled_up_is_left_alone(server: ServerProcess, link: Link, browsing: Browsing) -> None:
     chat = await browsing.chat(
-        server.url, await begin(link, "tokens=900,pace=5ms"), viewport={"width": 900, "height": 500}
+        server.url, await begin(link, "tokens=900,burst=3,pace=12ms"), viewport={"width": 900, "height": 500}
     )
     await chat.send("A long one, please")
     await chat.says(WORDS[250])

@@ -18,19 +18,21 @@ _TABS = 10
 async def test_a_message_sent_in_one_tab_streams_in_the_other(
     server: ServerProcess, link: Link, browsing: Browsing
 ) -> None:
-    conversation = await begin(link, "tokens=100,pace=20ms")
+    # It falls silent before its end, so that it is seen to stream however slow the machine is.
+    conversation = await begin(link, "tokens=90,pace=20ms,hang=after:60")
     device = await browsing.device(server.url)
-    await browsing.watch_growth(device, words(100))
+    await browsing.watch_growth(device, words(60))
     first = await browsing.tab(device, f"/c/{conversation}")
     second = await browsing.tab(device, f"/c/{conversation}")
     await first.send("Both of you")
+    await second.front()
     await expect(text_of(second.question)).to_have_text("Both of you")
-    await second.says(WORDS[5])
-    assert await second.answer.get_attribute("data-status") == "streaming"
-    await expect(second.stop_button).to_be_visible()
+    await second.says(WORDS[59])
+    await expect(second.answer).to_have_attribute("data-status", "streaming")
+    await second.stop_button.click()
     for tab in (first, second):
-        await tab.ended()
-        assert await tab.said() == words(100)
+        await tab.ended("stopped")
+        assert await tab.said() == words(60)
 
 
 async def test_another_device_stops_what_this_one_started(
@@ -41,6 +43,7 @@ async def test_another_device_stops_what_this_one_started(
     there = await browsing.chat(server.url, conversation)
     await here.send("Somebody stop me")
     await there.says(WORDS[5])
+    await there.front()
     await there.stop_button.click()
     for tab in (here, there):
         await tab.ended("stopped")
@@ -59,11 +62,13 @@ async def test_a_conversation_begun_renamed_and_deleted_elsewhere_shows(
         await expect(tab.listed(conversation)).to_contain_text("Begun by a program")
     await here.rename(conversation, "Renamed here")
     await expect(there.listed(conversation)).to_contain_text("Renamed here")
+    await there.front()
     await there.listed(conversation).click()
     await expect(there.page.get_by_test_id("chat-title")).to_have_text("Renamed here")
     await here.choose(conversation, "delete")
     await expect(there.listed(conversation)).to_have_count(0)
     await expect(there.page.get_by_test_id("chat-missing")).to_be_visible()
+    await here.front()
     await here.toast.get_by_test_id("toast-action").click()
     await expect(there.listed(conversation)).to_be_visible()
     await expect(there.page.get_by_test_id("chat-missing")).to_have_count(0)

@@ -34,3 +34,4 @@ async def test_the_page_works_over_http2(tmp_path: Path, browsing: Browsing) -> 
         await chat.rename(conversation, "Renamed over TLS")
         await expect(other.listed(conversation)).to_have_text("Renamed over TLS")
         await expect(text_of(other.question)).to_have_text("Over TLS")
+        await browsing.close()
