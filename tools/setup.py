@@ -132,14 +132,17 @@ class Setup:
         build = ROOT / "requirements" / "build.txt"
 
         def install() -> None:
-            self.uv("pip", "install", "--python", PYTHON, "--require-hashes", "-r", lock)
+            locked = ("--require-hashes", "--build-constraints", build, "-r", lock)
+            self.uv("pip", "install", "--python", PYTHON, *locked)
 
         def project() -> None:
             self.uv(
                 "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--build-constraints", build, "-e", ROOT
             )
 
-        self.step("dev" if dev else "core", f"Python packages from requirements/{lock.name}", digest([lock]), install)
+        self.step(
+            "dev" if dev else "core", f"Python packages from requirements/{lock.name}", digest([lock, build]), install
+        )
         self.step("project", "Fireside itself, editable", digest([ROOT / "pyproject.toml", build], str(ROOT)), project)
 
     def local(self) -> bool:
