@@ -26,15 +26,16 @@ class Relay:
         return f"http://127.0.0.1:{self._port}"
 
     async def mend(self) -> None:
-        """Carries again what comes."""
-        self._flowing.set()
+        """Takes connections."""
         if self._listener is None:
             self._listener = await asyncio.start_server(self._carry, "127.0.0.1", self._port)
             self._port = self._listener.sockets[0].getsockname()[1]
 
     def freeze(self) -> None:
-        """Carries nothing more and tells nobody, like a laptop that left the room."""
+        """Carries nothing more over the present connections and tells nobody, as after a sleep. New ones work."""
         self._flowing.clear()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     async def cut(self) -> None:
         """Breaks every connection and refuses new ones."""
@@ -49,12 +50,13 @@ class Relay:
         carrier = asyncio.current_task()
         assert carrier is not None
         self._carriers.add(carrier)
+        flowing = self._flowing
         there = None
         try:
             up, there = await asyncio.open_connection("127.0.0.1", self._target)
             async with asyncio.TaskGroup() as both:
-                both.create_task(self._pour(reader, there))
-                both.create_task(self._pour(up, writer))
+                both.create_task(self._pour(reader, there, flowing))
+                both.create_task(self._pour(up, writer, flowing))
         except* (OSError, asyncio.CancelledError):
             pass  # A broken connection is what this is for.
         finally:
@@ -63,9 +65,10 @@ class Relay:
                 if end is not None:
                     end.transport.abort()
 
-    async def _pour(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @staticmethod
+    async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flowing: asyncio.Event) -> None:
         while data := await reader.read(_CHUNK):
-            await self._flowing.wait()
+            await flowing.wait()
             writer.write(data)
             await writer.drain()
         with suppress(OSError):
