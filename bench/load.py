@@ -159,9 +159,7 @@ def generate_request(model: str) -> bytes:
             parts=[message_pb2.Part(text=message_pb2.TextPart(text="Tell me of the fire."))],
         ),
     )
-    return post(
-        "/fireside.v1.ChatService/Generate", chat_service_pb2.GenerateRequest(spec=spec).SerializeToString()
-    )
+    return post("/fireside.v1.ChatService/Generate", chat_service_pb2.GenerateRequest(spec=spec).SerializeToString())
 
 
 async def run_streams(

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -102,6 +101,16 @@ def process(command: list[str], stdout: int, *keep: int) -> Iterator[subprocess.
         child.wait(20)
 
 
+async def first_answer(port: int) -> None:
+    """Waits for the first 200."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n")
+    status = await reader.readline()
+    writer.close()
+    if b" 200 " not in status:
+        raise RuntimeError(status)
+
+
 def line(row: Row) -> str:
     """A row of a Markdown table."""
     return (
@@ -113,7 +122,9 @@ def line(row: Row) -> str:
 async def run(options: argparse.Namespace) -> list[Row]:
     """Starts both servers and runs every size on each."""
     rows: list[Row] = []
-    print("| server | streams | answers | errors | tokens/s | TTFT p50 ms | TTFT p99 ms | gap p99 ms | CPU us/token | RSS MB |")
+    print(
+        "| server | streams | answers | errors | tokens/s | TTFT p50 ms | TTFT p99 ms | gap p99 ms | CPU us/token | RSS MB |"
+    )
     print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         ready, told = os.pipe()
@@ -125,8 +136,7 @@ async def run(options: argparse.Namespace) -> list[Row]:
         floor_command = [sys.executable, "-m", "bench.floor", str(TOKENS), str(PACE_MS)]
         with process(serve, subprocess.DEVNULL, told) as fireside:
             told_us = json.loads(os.read(ready, 500))
-            with urllib.request.urlopen(told_us["url"]) as response:
-                response.read()
+            await first_answer(int(told_us["port"]))
             started = time.perf_counter() - begin
             port = int(told_us["port"])
             server = Server("Fireside", fireside.pid, port, lambda: generate_request(MODEL), count_events)

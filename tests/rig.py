@@ -83,12 +83,8 @@ class Rig:
 
     async def read(self, generation_id: str, after: int = 0, principal: Principal = LOCAL) -> bytes:
         """The log after `after`, to its end, without heartbeats."""
-        pieces: list[bytes] = []
         async with aclosing(self.engine.watch(principal, generation_id, after, 60.0)) as tail:
-            async for payload in tail:
-                if events_of(payload)[0].seq:
-                    pieces.append(payload)
-        return b"".join(pieces)
+            return b"".join([payload async for payload in tail if events_of(payload)[0].seq])
 
     async def read_until(self, generation_id: str, seq: int, after: int = 0) -> tuple[bytes, int]:
         """The log after `after` until event `seq` is there (or the end), and the last number."""

@@ -353,7 +353,7 @@ def _conversations_token(token: str) -> tuple[int, str] | None:
     if not token:
         return None
     time_us, conversation_id = _untoken(token)
-    if not (time_us.isascii() and time_us.isdecimal()) or len(time_us) > 18:  # noqa: PLR2004 - digits that fit 63 bits
+    if not (time_us.isascii() and time_us.isdecimal()) or len(time_us) > 18:
         raise _bad_page_token()
     return int(time_us), conversation_id
 

@@ -92,7 +92,7 @@ async def yields() -> None:
 
 
 async def needs_the_loop() -> None:
-    await asyncio.sleep(60)
+    await asyncio.get_running_loop().create_future()
 
 
 @pytest.mark.parametrize("something", [yields, needs_the_loop])

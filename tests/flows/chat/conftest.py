@@ -15,7 +15,9 @@ from tests.rig import Rig, open_rig
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
-    return sqlite_url(tmp_path / "fireside.db") if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return (
+        sqlite_url(tmp_path / "fireside.db") if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    )
 
 
 @pytest.fixture

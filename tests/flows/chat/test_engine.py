@@ -124,9 +124,7 @@ async def test_an_edit_is_a_branch_with_an_answer(rig: Rig) -> None:
     spec = send("echo", "one")
     await rig.chat(spec)
     question = (await rig.branch(spec.conversation_id))[0]
-    answer_spec = generation_pb2.GenerationSpec(
-        generation_id=new_uuid(), answer_id=new_uuid(), model="scripted/echo"
-    )
+    answer_spec = generation_pb2.GenerationSpec(generation_id=new_uuid(), answer_id=new_uuid(), model="scripted/echo")
     edit = Edit(question.id, new_uuid(), (text_part("two"),), Change(etag=question.etag), answer_spec)
     message, generation = await rig.conversations.edit(LOCAL, edit)
     assert generation is not None

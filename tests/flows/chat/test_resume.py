@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,9 +67,7 @@ async def test_a_reader_of_a_dropped_log_is_reset_to_the_message(rig: Rig) -> No
 async def test_a_long_answer_comes_back_in_few_large_batches(rig: Rig) -> None:
     record = await rig.engine.start(LOCAL, send("tokens=60000"))
     live = await rig.read(record.id)
-    again: list[bytes] = []
-    async for payload in rig.engine.watch(LOCAL, record.id, 0, 60.0):
-        again.append(payload)
+    again = [payload async for payload in rig.engine.watch(LOCAL, record.id, 0, 60.0)]
     assert b"".join(again) == live
     assert len(again) <= len(live) // 100_000 + 2
 

@@ -307,7 +307,7 @@ class _Writer:
         self._connection.execute("SAVEPOINT body")
         try:
             outcome = _Outcome(job.future, _run(job.body, SqliteTx(self._connection)), None)
-        except Exception as error:  # noqa: BLE001 Whatever a body raises belongs to whoever asked for it.
+        except Exception as error:
             outcome = _Outcome(job.future, None, error)
             if not self._connection.in_transaction:
                 # A full disk can make SQLite drop the transaction, and with it what other bodies wrote.
