@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fireside.store.tx import Body, Row, Value
 
 # For so long the event loop may run bodies at a stretch, in seconds; those that are left wait for the next commit.
-_STRETCH = 0.02
+_STRETCH = 0.03
 
 _MISUSE = "A transaction body may await nothing but its transaction."
 
@@ -237,7 +237,10 @@ class _Writer:
     def ask(self, job: _Job[object]) -> None:
         """Writes soon: with all that is asked for in the same turn of the loop."""
         self._pending.append(job)
-        self._go_on()
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._write)
 
     async def end(self) -> None:
         """Writes what was asked for and ends the thread, which lets go of the file."""
@@ -261,14 +264,6 @@ class _Writer:
             self._connection.execute("PRAGMA optimize")
         self._connection.close()
 
-    def _go_on(self) -> None:
-        if self._pending and not self._busy:
-            self._busy = True
-            self._idle.clear()
-            self._loop.call_soon(self._write)
-        elif not self._busy:
-            self._idle.set()
-
     def _write(self) -> None:
         outcomes: list[_Outcome] = []
         batch: list[_Job[object]] = []
@@ -284,7 +279,8 @@ class _Writer:
             _roll_back(self._connection)
             if not batch and self._pending:
                 batch.append(self._pending.popleft())
-            self._tell(_failed(batch, outcomes, error))
+            # Later, not from here: while a disk stays full, each failure would go one call deeper.
+            self._loop.call_soon(self._tell, _failed(batch, outcomes, error))
             return
         self._commits.put(outcomes)
 
@@ -300,7 +296,12 @@ class _Writer:
         for outcome in outcomes:
             outcome.tell()
         self._busy = False
-        self._go_on()
+        if self._pending:
+            # At once: a turn of a busy loop is as long as a commit.
+            self._busy = True
+            self._write()
+        else:
+            self._idle.set()
 
     def _run_alone(self, job: _Job[object]) -> _Outcome:
         """Runs a body under its own savepoint. sqlite3.Error: the whole transaction is lost."""
