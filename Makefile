@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run check test gen fmt lint types unit check-web web weights bench lock wheel clean
+.PHONY: help run check test gen fmt lint types unit check-web web-types web-test web weights bench lock wheel clean
 
 # A Python to start with, 3.11 or newer: `make PYTHON=python3.13 run` chooses another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -19,12 +19,12 @@ run: ## install what is missing and start Fireside; ARGS="--port 9000" passes fl
 
 check: ## lint, types, house rules, unit tests, web type check and unit tests: under a minute
 	@$(SETUP) dev
-	@$(MAKE) -k -j2 --output-sync=target lint types unit check-web
+	@$(MAKE) -k -j2 --output-sync=target web-test web-types unit types lint
 
 test: ## everything, the end-to-end tests in a browser included; ARGS="-k resume" passes flags to pytest
 	@$(SETUP) test
 	@status=0; \
-	$(MAKE) -k -j2 --output-sync=target lint types check-web || status=1; \
+	$(MAKE) -k -j2 --output-sync=target web-test web-types types lint || status=1; \
 	$(BIN)/pytest $(ARGS) || status=1; \
 	exit $$status
 
@@ -38,8 +38,12 @@ types: ## pyright, strict on src/
 unit: ## house rules and unit tests
 	@$(BIN)/pytest -q -m "not slow" tests/house tests/unit
 
-check-web: ## the web app's type check and unit tests
+check-web: web-types web-test ## both checks of the web app, web-types and web-test
+
+web-types: ## the web app's type check
 	@$(SETUP) npm run --silent check
+
+web-test: ## the web app's unit tests
 	@$(SETUP) npm test --silent
 
 gen: ## regenerate the code from proto/ and the reference pages from the settings
