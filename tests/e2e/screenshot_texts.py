@@ -24,14 +24,12 @@ ENGLISH = Scene(
     assistant="Assistant",
     turns=(
         "How do I group words that are made of the same letters?",
-        """Sort the letters of each word: that is **the same key** for all of them.
+        """Words made of the same letters have **the same key**: `sorted(word)`.
 
 ```python
 def group(words: list[str]) -> list[list[str]]:
-    groups = defaultdict(list)
-    for word in words:
-        groups["".join(sorted(word))].append(word)
-    return list(groups.values())
+    ordered = sorted(words, key=sorted)
+    return [list(same) for _, same in groupby(ordered, key=sorted)]
 ```""",
         "Is there anything faster than sorting?",
         """Counting is, for long words. With $n$ words of length $k$:
@@ -39,9 +37,7 @@ def group(words: list[str]) -> list[list[str]]:
 | Key | Time | Good for |
 |:----|:-----|:---------|
 | Sorted letters | $O(n \\cdot k \\log k)$ | Short words, any alphabet |
-| Letter counts | $O(n \\cdot k)$ | Long words, a small alphabet |
-
-In a dictionary $\\log_2 k \\approx 3$, so `sorted` wins: it runs in C.""",
+| Letter counts | $O(n \\cdot k)$ | Long words, a small alphabet |""",
     ),
     others=(
         ("A week of dinners without an oven", 1.5),
@@ -67,15 +63,13 @@ CHINESE = Scene(
 |:-----|-----:|-----:|-----:|
 | 绿茶 | 80 °C | 2 分钟 | 3 克 |
 | 乌龙 | 95 °C | 1 分钟 | 5 克 |
-| 普洱 | 100 °C | 30 秒 | 6 克 |
-
-第二泡起，每泡**多加 10 秒**。""",
+| 普洱 | 100 °C | 30 秒 | 6 克 |""",
         "没有温度计，怎么估算水温？",
         """可以用牛顿冷却定律估算，室温为 $T_r$ 时：
 
 $$T(t) = T_r + (100 - T_r)\\, e^{-kt}$$
 
-敞口的玻璃杯大约 $k \\approx 0.06$（每分钟）。也可以看水：**冒小泡**约 80 °C，**成串上升**约 90 °C，**翻滚**才是 100 °C。""",
+敞口的玻璃杯大约 $k \\approx 0.06$（每分钟）。也可看水：**冒小泡**约 80 °C，**成串上升**约 90 °C。""",
     ),
     others=(
         ("给孩子讲引力", 2),
