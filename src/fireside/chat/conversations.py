@@ -136,14 +136,12 @@ class Conversations:
             news += await write_news(tx, principal.id, event)
             return deleted
 
+        call = Call("delete", change.request_id, conversation_id, change.etag)
+        deleted = await self._once(principal, call, act, conversation_pb2.Conversation)
+        # After it: a change that is refused must not stop anything.
         for run in self._engine.live_in(principal, conversation_id):
             await self._engine.stop(principal, run.record.id)
-        return await self._once(
-            principal,
-            Call("delete", change.request_id, conversation_id, change.etag),
-            act,
-            conversation_pb2.Conversation,
-        )
+        return deleted
 
     async def undelete(
         self, principal: Principal, conversation_id: str, change: Change

@@ -161,6 +161,9 @@ async def test_a_question_to_a_running_answer_has_to_wait(rig: Rig) -> None:
 async def test_deleting_stops_and_hides_and_undeleting_brings_back(rig: Rig) -> None:
     spec = send("tokens=3,hang=after:1")
     record = await rig.engine.start(LOCAL, spec)
+    with pytest.raises(AbortedError):
+        await rig.conversations.delete(LOCAL, spec.conversation_id, Change(etag="stale"))
+    assert (await rig.engine.get(LOCAL, record.id)).state == generation_pb2.GENERATION_STATE_RUNNING
     await rig.conversations.delete(LOCAL, spec.conversation_id, Change(request_id=new_uuid()))
     assert (await rig.engine.get(LOCAL, record.id)).state == generation_pb2.GENERATION_STATE_ENDED
     with pytest.raises(NotFoundError):
