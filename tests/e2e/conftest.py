@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from fireside.cli.link import Link
-from tests.browser import FLAGS
+from tests.browser import FLAGS, PROJECT
 from tests.e2e.browsing import PATIENCE_MS, Browsing
 from tests.e2e.scripts import link_to
 from tests.server_process import ServerProcess, server_process
@@ -33,6 +35,14 @@ async def browser(browser_path: str) -> AsyncIterator[Browser]:
         launched = await playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         yield launched
         await launched.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def web_app() -> None:
+    """The built web app, and axe beside it. They are built once when they are missing, as `make web` does it."""
+    web = PROJECT / "web"
+    if not (web / "dist" / "index.html").exists() or not (web / "node_modules" / "axe-core").exists():
+        subprocess.run([sys.executable, str(PROJECT / "tools" / "setup.py"), "web"], check=True)
 
 
 @pytest.fixture(scope="session")
