@@ -140,7 +140,7 @@ async def test_a_reader_that_goes_is_forgotten_and_the_generation_goes_on(
         record = (await client.unary("GetGeneration", chat.GetGenerationRequest(**named))).generation
         assert record.state == generation_pb2.GENERATION_STATE_RUNNING
         log: Any = served.app._engine.live(LOCAL, spec.generation_id)
-        assert not log.log._wakers
+        assert all(sleeper.done() for sleeper in log.log._sleepers)
         await client.unary("StopGeneration", chat.StopGenerationRequest(**named))
 
 

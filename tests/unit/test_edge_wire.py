@@ -11,11 +11,12 @@ from connectrpc.errors import ConnectError
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 
+from fireside.chat.wire import varint
 from fireside.core import errors
 from fireside.edge.asgi import request_validator
 from fireside.edge.codec import BinaryCodec, JsonCodec
 from fireside.edge.errors import ErrorMapping, connect_error, status_of
-from fireside.edge.rpc.streams import Late, elements, field_bytes, generation_events, varint
+from fireside.edge.rpc.streams import Late, elements, field_bytes, generation_events
 from fireside.gen.v1 import chat_service_pb2 as pb
 from fireside.gen.v1.generation_pb2 import Delta, Event
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fireside.chat.feed import write_news
 from fireside.chat.once import Call, check_etag, once
-from fireside.chat.start import add_user_message, new_conversation, write_start
+from fireside.chat.start import add_user_message, new_conversation, no_message, write_start
 from fireside.core.clock import now_us
 from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, OutOfRangeError
 from fireside.core.finishing import Finishing
@@ -325,11 +325,6 @@ async def _write_answered_edit(
 def no_conversation(conversation_id: str) -> NotFoundError:
     """The error for an id that names no live conversation of the caller's."""
     return NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=conversation_id)
-
-
-def no_message(message_id: str) -> NotFoundError:
-    """The error for an id that names no message of the caller's."""
-    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message.", message_id=message_id)
 
 
 def _token(first: str, second: str) -> str:

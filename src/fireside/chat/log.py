@@ -253,10 +253,6 @@ class LogBook:
         """The log is live from now on."""
         self._logs[log.generation_id] = log
 
-    def get(self, generation_id: str) -> LiveLog | None:
-        """The live log, if this process writes it."""
-        return self._logs.get(generation_id)
-
     def remove(self, log: LiveLog) -> None:
         """The log is at its end; tails that hold it read it to the end."""
         self._logs.pop(log.generation_id, None)

@@ -138,7 +138,7 @@ async def _conversation_for(
     if not wanted:
         target = await messages.get(tx, owner, spec.regenerate.message_id)
         if target is None:
-            raise _no_message(spec.regenerate.message_id)
+            raise no_message(spec.regenerate.message_id)
         wanted = target.conversation_id
     conversation = await conversations.get(tx, owner, wanted, deleted=True)
     if conversation is None and spec.HasField("send") and not spec.send.parent_id:
@@ -204,12 +204,13 @@ async def _message_in(
 ) -> message_pb2.Message:
     message = await messages.get(tx, owner, message_id)
     if message is None or message.conversation_id != conversation.id:
-        raise _no_message(message_id)
+        raise no_message(message_id)
     return message
 
 
-def _no_message(message_id: str) -> NotFoundError:
-    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message in this conversation.", message_id=message_id)
+def no_message(message_id: str) -> NotFoundError:
+    """The error for an id that names no message of the caller's."""
+    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message.", message_id=message_id)
 
 
 def _refuse_running(message: message_pb2.Message) -> None:

@@ -26,7 +26,7 @@ _ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 def frame(event: generation_pb2.Event | account_event_pb2.AccountEvent) -> bytes:
     """One element of a `repeated ... events = 1` field."""
     data = event.SerializeToString()
-    return b"\x0a" + _varint(len(data)) + data
+    return b"\x0a" + varint(len(data)) + data
 
 
 def text_frame(seq: int, part_index: int, text: str, *, reasoning: bool = False) -> bytes:
@@ -37,18 +37,19 @@ def text_frame(seq: int, part_index: int, text: str, *, reasoning: bool = False)
     """
     data = text.encode()
     size = len(data)
-    number = _varint(seq)
-    index = b"\x08" + _varint(part_index) if part_index else b""
+    number = varint(seq)
+    index = b"\x08" + varint(part_index) if part_index else b""
     tag = 0x1A if reasoning else 0x12
     if size < _SHORT:
         inner = len(index) + 2 + size
         return b"\x0a%c\x08%b\x1a%c%b%c%c%b" % (3 + len(number) + inner, number, inner, index, tag, size, data)
-    delta = b"%b%c%b%b" % (index, tag, _varint(size), data)
-    event = b"\x08%b\x1a%b%b" % (number, _varint(len(delta)), delta)
-    return b"\x0a%b%b" % (_varint(len(event)), event)
+    delta = b"%b%c%b%b" % (index, tag, varint(size), data)
+    event = b"\x08%b\x1a%b%b" % (number, varint(len(delta)), delta)
+    return b"\x0a%b%b" % (varint(len(event)), event)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A Protobuf base 128 varint, least group first."""
     if value < 0x80:
         return _ONE_BYTE[value]
     if value < 0x4000:

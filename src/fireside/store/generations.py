@@ -211,11 +211,6 @@ async def running(tx: Tx, owner: str | None) -> list[StoredGeneration]:
     return await _select(tx, "end_time IS NULL AND owner = $1", owner)
 
 
-async def running_in(tx: Tx, conversation_id: str) -> list[StoredGeneration]:
-    """The generations that are running in a conversation, oldest first."""
-    return await _select(tx, "end_time IS NULL AND conversation_id = $1", conversation_id)
-
-
 async def stale(tx: Tx, now_us: int) -> list[StoredGeneration]:
     """The running generations whose lease has run out at `now_us`: nobody writes them any more."""
     return await _select(tx, "end_time IS NULL AND lease_until < $1", now_us)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fireside.chat.wire import varint
 from fireside.edge.errors import status_of
 from fireside.gen.v1.chat_service_pb2 import GenerationEvents
 from fireside.gen.v1.message_pb2 import Failure
@@ -94,16 +95,6 @@ class Late:
         """Closes the inner stream, if it was begun."""
         if self._inner is not None:
             await self._inner.aclose()
-
-
-def varint(value: int) -> bytes:
-    """A Protobuf base 128 varint, least group first."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def field_bytes(number: int, data: bytes) -> bytes:
