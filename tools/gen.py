@@ -27,6 +27,8 @@ VALIDATE = "buf/validate/validate.proto"
 _REWRITES = (
     (re.compile(r"^from fireside\.v1 import", re.MULTILINE), "from fireside.gen.v1 import"),
     (re.compile(r"^import fireside\.v1\.(\w+) as", re.MULTILINE), r"import fireside.gen.v1.\1 as"),
+    (re.compile(r"^from fireside\.worker\.v1 import", re.MULTILINE), "from fireside.gen.worker.v1 import"),
+    (re.compile(r"^import fireside\.worker\.v1\.(\w+) as", re.MULTILINE), r"import fireside.gen.worker.v1.\1 as"),
     (re.compile(r"^from buf\.validate import", re.MULTILINE), "from fireside.gen.buf.validate import"),
 )
 
@@ -53,7 +55,11 @@ def python(out: Path) -> None:
             "--connectrpc_opt=protobuf=google", *(p for p in OURS if p.endswith("_service.proto")),
         )  # fmt: skip
         shutil.rmtree(out, ignore_errors=True)
-        for source, target in ((raw / "fireside" / "v1", out / "v1"), (raw / "buf", out / "buf")):
+        for source, target in (
+            (raw / "fireside" / "v1", out / "v1"),
+            (raw / "fireside" / "worker", out / "worker"),
+            (raw / "buf", out / "buf"),
+        ):
             for file in sorted(source.rglob("*.py*")):
                 text = file.read_text()
                 for pattern, replacement in _REWRITES:
@@ -61,7 +67,7 @@ def python(out: Path) -> None:
                 destination = target / file.relative_to(source)
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 destination.write_text(text)
-        for folder in (out, out / "v1", out / "buf", out / "buf" / "validate"):
+        for folder in (out, out / "v1", out / "worker", out / "worker" / "v1", out / "buf", out / "buf" / "validate"):
             (folder / "__init__.py").write_text('"""Generated from proto/ by `make gen`: do not edit."""\n')
 
 
@@ -75,7 +81,7 @@ def typescript(out: Path) -> None:
     shutil.rmtree(out, ignore_errors=True)
     buf = Path(sys.executable).parent / "buf"
     _run(
-        str(buf), "generate", "--template", template, "--path", "proto/fireside",
+        str(buf), "generate", "--template", template, "--path", "proto/fireside/v1",
         "--exclude-type", "buf.validate.field", "--exclude-type", "buf.validate.oneof",
         path=bootstrap.find_node(_no_download, [Path(sys.prefix), bootstrap.TOOLS]),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 
@@ -22,13 +22,16 @@ class GenerateRequest:
 
     `model` is the runner's own name of the model (without the runner's prefix). `messages` is the branch, oldest
     first; when the last one is from the assistant the answer goes on from its text. `session` is the conversation's
-    id: requests of one session share a prompt prefix, so a runner may keep its cache by it.
+    id: requests of one session share a prompt prefix, so a runner may keep its cache by it. `account` is who asks:
+    requests of different accounts take turns in a queue. `tools` are what the model may ask to be called.
     """
 
     model: str
     messages: tuple[message_pb2.Message, ...]
     sampling: generation_pb2.SamplingOptions
     session: str = ""
+    account: str = ""
+    tools: tuple[generation_pb2.Tool, ...] = ()
 
 
 class Activity(Enum):
@@ -86,19 +89,57 @@ class Finished:
     cached_tokens: int = 0
 
 
-Delta = Progress | Text | Reasoning | WholePart | Finished
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Another model answers than the one that was asked: its id. Comes before its first content, if at all.
+
+    Only what routes between runners yields it, never a runner.
+    """
+
+    model: str
+
+
+Delta = Progress | Text | Reasoning | WholePart | Finished | StandIn
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """One vector for each text, in their order, all of one length. `prompt_tokens` is 0 where the runner does not say."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RunnerInfo:
     """What a runner offers. `models` carry ids with the runner's prefix; `hint` says what to do when none is ready.
 
-    `unlisted` matches the whole names (without the prefix) of hidden models that it takes beside those.
+    `unlisted` matches the whole names (without the prefix) of hidden models that it takes beside those. `problem` is
+    why the backend does not answer, and empty when it does; `version` is what it calls itself.
     """
 
     models: tuple[model_pb2.Model, ...] = field(default=())
     hint: str = ""
     unlisted: re.Pattern[str] | None = None
+    problem: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendOptions:
+    """How a runner outside this process is reached: what its adapter is made from.
+
+    `addresses` are as RunnerSpec has them, checked; `models` limits or replaces what it lists; `secret` is the API key
+    or token, empty for none; `connect_timeout` is in seconds.
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    secret: str = field(default="", repr=False)
+    models: tuple[str, ...] = ()
+    keep_alive: str = ""
+    connect_timeout: float = 10.0
+
 
 
 class Runner(Protocol):
@@ -117,17 +158,14 @@ class Runner(Protocol):
         """Runs the model. Closing the generator (or cancelling its task) frees the model within 200 ms.
 
         Yields any number of deltas and, unless it fails, `Finished` as the last one.
-        Raises NotFoundError (no such model), ResourceExhaustedError (queue full or waited too long),
-        UnavailableError (the backend is away or died), DeadlineExceededError (it hangs),
-        InvalidArgumentError (it refuses the request, such as a prompt that is too long).
+        Raises NotFoundError (no such model), ResourceExhaustedError (it is too busy), UnavailableError (the backend
+        is away or died), DeadlineExceededError (it hangs), InvalidArgumentError (it refuses the request, such as a
+        prompt that is too long).
         """
         ...
 
-    def admit(self, model: str) -> None:
-        """Raises NotFoundError or ResourceExhaustedError if a request for `model` would now.
-
-        Called before a message is accepted, maybe from another thread than the event loop's, so it only looks.
-        """
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Turns texts into vectors. Errors as `generate`; InvalidArgumentError (NOT_AN_EMBEDDING_MODEL)."""
         ...
 
     async def aclose(self) -> None:

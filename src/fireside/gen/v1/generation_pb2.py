@@ -27,7 +27,7 @@ from fireside.gen.v1 import message_pb2 as fireside_dot_v1_dot_message__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66ireside/v1/generation.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19\x66ireside/v1/message.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x01\n\x0fSamplingOptions\x12\x31\n\x0btemperature\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12+\n\x05top_p\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12$\n\nmax_tokens\x18\x03 \x01(\rB\x0b\xbaH\x08*\x06\x18\xc0\x84=(\x01H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x1f\n\x04stop\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07r\x05\x10\x01\x18\x80\x02\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\r\n\x0b_max_tokensB\x07\n\x05_seed\"w\n\tSendInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\tparent_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12,\n\x05parts\x18\x03 \x03(\x0b\x32\x11.fireside.v1.PartB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"/\n\x0fRegenerateInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"-\n\rContinueInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xd9\x02\n\x0eGenerationSpec\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\tanswer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12&\n\x04send\x18\x05 \x01(\x0b\x32\x16.fireside.v1.SendInputH\x00\x12\x32\n\nregenerate\x18\x06 \x01(\x0b\x32\x1c.fireside.v1.RegenerateInputH\x00\x12.\n\x08\x63ontinue\x18\x07 \x01(\x0b\x32\x1a.fireside.v1.ContinueInputH\x00\x12.\n\x08sampling\x18\x08 \x01(\x0b\x32\x1c.fireside.v1.SamplingOptionsB\x0e\n\x05input\x12\x05\xbaH\x02\x08\x01\"\xec\x02\n\nGeneration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.fireside.v1.GenerationState\x12\x30\n\rfinish_reason\x18\x06 \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x08 \x01(\x0b\x32\x12.fireside.v1.Usage\x12\x10\n\x08last_seq\x18\t \x01(\x03\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe1\x01\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.fireside.v1.StartedH\x00\x12#\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x12.fireside.v1.DeltaH\x00\x12#\n\x05reset\x18\x04 \x01(\x0b\x32\x12.fireside.v1.ResetH\x00\x12#\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x12.fireside.v1.EndedH\x00\x12+\n\theartbeat\x18\x06 \x01(\x0b\x32\x16.fireside.v1.HeartbeatH\x00\x42\x06\n\x04kind\"0\n\x07Started\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.fireside.v1.Message\"m\n\x05\x44\x65lta\x12\x12\n\npart_index\x18\x01 \x01(\r\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x13\n\treasoning\x18\x03 \x01(\tH\x00\x12!\n\x04part\x18\x04 \x01(\x0b\x32\x11.fireside.v1.PartH\x00\x42\x08\n\x06\x63hange\".\n\x05Reset\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.fireside.v1.Message\"\x8f\x01\n\x05\x45nded\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.fireside.v1.Usage\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\"F\n\tHeartbeat\x12!\n\x05phase\x18\x01 \x01(\x0e\x32\x12.fireside.v1.Phase\x12\x16\n\x0equeue_position\x18\x02 \x01(\r*m\n\x0fGenerationState\x12 \n\x1cGENERATION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18GENERATION_STATE_RUNNING\x10\x01\x12\x1a\n\x16GENERATION_STATE_ENDED\x10\x02*l\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x10\n\x0cPHASE_QUEUED\x10\x01\x12\x11\n\rPHASE_LOADING\x10\x02\x12\x14\n\x10PHASE_PREFILLING\x10\x03\x12\x11\n\rPHASE_WRITING\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66ireside/v1/generation.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x19\x66ireside/v1/message.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x01\n\x0fSamplingOptions\x12\x31\n\x0btemperature\x18\x01 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\x00@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00\x88\x01\x01\x12+\n\x05top_p\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?!\x00\x00\x00\x00\x00\x00\x00\x00H\x01\x88\x01\x01\x12$\n\nmax_tokens\x18\x03 \x01(\rB\x0b\xbaH\x08*\x06\x18\xc0\x84=(\x01H\x02\x88\x01\x01\x12\x11\n\x04seed\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x1f\n\x04stop\x18\x05 \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x08\"\x07r\x05\x10\x01\x18\x80\x02\x42\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\r\n\x0b_max_tokensB\x07\n\x05_seed\"s\n\x04Tool\x12,\n\x04name\x18\x01 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^[A-Za-z0-9_.-]{1,128}$\x12\x1e\n\x0b\x64\x65scription\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12\x1d\n\nparameters\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x10\"w\n\tSendInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\tparent_id\x18\x02 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12,\n\x05parts\x18\x03 \x03(\x0b\x32\x11.fireside.v1.PartB\n\xbaH\x07\x92\x01\x04\x08\x01\x10@\"/\n\x0fRegenerateInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"-\n\rContinueInput\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x86\x03\n\x0eGenerationSpec\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\tanswer_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x17\n\x05model\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12&\n\x04send\x18\x05 \x01(\x0b\x32\x16.fireside.v1.SendInputH\x00\x12\x32\n\nregenerate\x18\x06 \x01(\x0b\x32\x1c.fireside.v1.RegenerateInputH\x00\x12.\n\x08\x63ontinue\x18\x07 \x01(\x0b\x32\x1a.fireside.v1.ContinueInputH\x00\x12.\n\x08sampling\x18\x08 \x01(\x0b\x32\x1c.fireside.v1.SamplingOptions\x12+\n\x05tools\x18\t \x03(\x0b\x32\x11.fireside.v1.ToolB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\x42\x0e\n\x05input\x12\x05\xbaH\x02\x08\x01\"\xec\x02\n\nGeneration\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x12\n\nmessage_id\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12+\n\x05state\x18\x05 \x01(\x0e\x32\x1c.fireside.v1.GenerationState\x12\x30\n\rfinish_reason\x18\x06 \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x08 \x01(\x0b\x32\x12.fireside.v1.Usage\x12\x10\n\x08last_seq\x18\t \x01(\x03\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe1\x01\n\x05\x45vent\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\'\n\x07started\x18\x02 \x01(\x0b\x32\x14.fireside.v1.StartedH\x00\x12#\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x12.fireside.v1.DeltaH\x00\x12#\n\x05reset\x18\x04 \x01(\x0b\x32\x12.fireside.v1.ResetH\x00\x12#\n\x05\x65nded\x18\x05 \x01(\x0b\x32\x12.fireside.v1.EndedH\x00\x12+\n\theartbeat\x18\x06 \x01(\x0b\x32\x16.fireside.v1.HeartbeatH\x00\x42\x06\n\x04kind\"0\n\x07Started\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.fireside.v1.Message\"m\n\x05\x44\x65lta\x12\x12\n\npart_index\x18\x01 \x01(\r\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x13\n\treasoning\x18\x03 \x01(\tH\x00\x12!\n\x04part\x18\x04 \x01(\x0b\x32\x11.fireside.v1.PartH\x00\x42\x08\n\x06\x63hange\".\n\x05Reset\x12%\n\x07message\x18\x01 \x01(\x0b\x32\x14.fireside.v1.Message\"\x9e\x01\n\x05\x45nded\x12\x30\n\rfinish_reason\x18\x01 \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x03 \x01(\x0b\x32\x12.fireside.v1.Usage\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\r\n\x05model\x18\x05 \x01(\t\"F\n\tHeartbeat\x12!\n\x05phase\x18\x01 \x01(\x0e\x32\x12.fireside.v1.Phase\x12\x16\n\x0equeue_position\x18\x02 \x01(\r*m\n\x0fGenerationState\x12 \n\x1cGENERATION_STATE_UNSPECIFIED\x10\x00\x12\x1c\n\x18GENERATION_STATE_RUNNING\x10\x01\x12\x1a\n\x16GENERATION_STATE_ENDED\x10\x02*l\n\x05Phase\x12\x15\n\x11PHASE_UNSPECIFIED\x10\x00\x12\x10\n\x0cPHASE_QUEUED\x10\x01\x12\x11\n\rPHASE_LOADING\x10\x02\x12\x14\n\x10PHASE_PREFILLING\x10\x03\x12\x11\n\rPHASE_WRITING\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SAMPLINGOPTIONS'].fields_by_name['max_tokens']._serialized_options = b'\272H\010*\006\030\300\204=(\001'
   _globals['_SAMPLINGOPTIONS'].fields_by_name['stop']._loaded_options = None
   _globals['_SAMPLINGOPTIONS'].fields_by_name['stop']._serialized_options = b'\272H\016\222\001\013\020\010\"\007r\005\020\001\030\200\002'
+  _globals['_TOOL'].fields_by_name['name']._loaded_options = None
+  _globals['_TOOL'].fields_by_name['name']._serialized_options = b'\272H\033r\0312\027^[A-Za-z0-9_.-]{1,128}$'
+  _globals['_TOOL'].fields_by_name['description']._loaded_options = None
+  _globals['_TOOL'].fields_by_name['description']._serialized_options = b'\272H\006r\004(\200\200\004'
+  _globals['_TOOL'].fields_by_name['parameters']._loaded_options = None
+  _globals['_TOOL'].fields_by_name['parameters']._serialized_options = b'\272H\006r\004(\200\200\020'
   _globals['_SENDINPUT'].fields_by_name['message_id']._loaded_options = None
   _globals['_SENDINPUT'].fields_by_name['message_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SENDINPUT'].fields_by_name['parent_id']._loaded_options = None
@@ -62,32 +68,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATIONSPEC'].fields_by_name['answer_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_GENERATIONSPEC'].fields_by_name['model']._loaded_options = None
   _globals['_GENERATIONSPEC'].fields_by_name['model']._serialized_options = b'\272H\005r\003\030\200\002'
-  _globals['_GENERATIONSTATE']._serialized_start=1977
-  _globals['_GENERATIONSTATE']._serialized_end=2086
-  _globals['_PHASE']._serialized_start=2088
-  _globals['_PHASE']._serialized_end=2196
+  _globals['_GENERATIONSPEC'].fields_by_name['tools']._loaded_options = None
+  _globals['_GENERATIONSPEC'].fields_by_name['tools']._serialized_options = b'\272H\006\222\001\003\020\200\002'
+  _globals['_GENERATIONSTATE']._serialized_start=2154
+  _globals['_GENERATIONSTATE']._serialized_end=2263
+  _globals['_PHASE']._serialized_start=2265
+  _globals['_PHASE']._serialized_end=2373
   _globals['_SAMPLINGOPTIONS']._serialized_start=135
   _globals['_SAMPLINGOPTIONS']._serialized_end=388
-  _globals['_SENDINPUT']._serialized_start=390
-  _globals['_SENDINPUT']._serialized_end=509
-  _globals['_REGENERATEINPUT']._serialized_start=511
-  _globals['_REGENERATEINPUT']._serialized_end=558
-  _globals['_CONTINUEINPUT']._serialized_start=560
-  _globals['_CONTINUEINPUT']._serialized_end=605
-  _globals['_GENERATIONSPEC']._serialized_start=608
-  _globals['_GENERATIONSPEC']._serialized_end=953
-  _globals['_GENERATION']._serialized_start=956
-  _globals['_GENERATION']._serialized_end=1320
-  _globals['_EVENT']._serialized_start=1323
-  _globals['_EVENT']._serialized_end=1548
-  _globals['_STARTED']._serialized_start=1550
-  _globals['_STARTED']._serialized_end=1598
-  _globals['_DELTA']._serialized_start=1600
-  _globals['_DELTA']._serialized_end=1709
-  _globals['_RESET']._serialized_start=1711
-  _globals['_RESET']._serialized_end=1757
-  _globals['_ENDED']._serialized_start=1760
-  _globals['_ENDED']._serialized_end=1903
-  _globals['_HEARTBEAT']._serialized_start=1905
-  _globals['_HEARTBEAT']._serialized_end=1975
+  _globals['_TOOL']._serialized_start=390
+  _globals['_TOOL']._serialized_end=505
+  _globals['_SENDINPUT']._serialized_start=507
+  _globals['_SENDINPUT']._serialized_end=626
+  _globals['_REGENERATEINPUT']._serialized_start=628
+  _globals['_REGENERATEINPUT']._serialized_end=675
+  _globals['_CONTINUEINPUT']._serialized_start=677
+  _globals['_CONTINUEINPUT']._serialized_end=722
+  _globals['_GENERATIONSPEC']._serialized_start=725
+  _globals['_GENERATIONSPEC']._serialized_end=1115
+  _globals['_GENERATION']._serialized_start=1118
+  _globals['_GENERATION']._serialized_end=1482
+  _globals['_EVENT']._serialized_start=1485
+  _globals['_EVENT']._serialized_end=1710
+  _globals['_STARTED']._serialized_start=1712
+  _globals['_STARTED']._serialized_end=1760
+  _globals['_DELTA']._serialized_start=1762
+  _globals['_DELTA']._serialized_end=1871
+  _globals['_RESET']._serialized_start=1873
+  _globals['_RESET']._serialized_end=1919
+  _globals['_ENDED']._serialized_start=1922
+  _globals['_ENDED']._serialized_end=2080
+  _globals['_HEARTBEAT']._serialized_start=2082
+  _globals['_HEARTBEAT']._serialized_end=2152
 # @@protoc_insertion_point(module_scope)

@@ -48,6 +48,16 @@ class SamplingOptions(_message.Message):
     stop: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, temperature: _Optional[float] = ..., top_p: _Optional[float] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class Tool(_message.Message):
+    __slots__ = ("name", "description", "parameters")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    description: str
+    parameters: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., parameters: _Optional[str] = ...) -> None: ...
+
 class SendInput(_message.Message):
     __slots__ = ("message_id", "parent_id", "parts")
     MESSAGE_ID_FIELD_NUMBER: _ClassVar[int]
@@ -71,7 +81,7 @@ class ContinueInput(_message.Message):
     def __init__(self, message_id: _Optional[str] = ...) -> None: ...
 
 class GenerationSpec(_message.Message):
-    __slots__ = ("generation_id", "conversation_id", "answer_id", "model", "send", "regenerate", "sampling")
+    __slots__ = ("generation_id", "conversation_id", "answer_id", "model", "send", "regenerate", "sampling", "tools")
     GENERATION_ID_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_ID_FIELD_NUMBER: _ClassVar[int]
     ANSWER_ID_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +90,7 @@ class GenerationSpec(_message.Message):
     REGENERATE_FIELD_NUMBER: _ClassVar[int]
     CONTINUE_FIELD_NUMBER: _ClassVar[int]
     SAMPLING_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_FIELD_NUMBER: _ClassVar[int]
     generation_id: str
     conversation_id: str
     answer_id: str
@@ -87,7 +98,8 @@ class GenerationSpec(_message.Message):
     send: SendInput
     regenerate: RegenerateInput
     sampling: SamplingOptions
-    def __init__(self, generation_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., answer_id: _Optional[str] = ..., model: _Optional[str] = ..., send: _Optional[_Union[SendInput, _Mapping]] = ..., regenerate: _Optional[_Union[RegenerateInput, _Mapping]] = ..., sampling: _Optional[_Union[SamplingOptions, _Mapping]] = ..., **kwargs) -> None: ...
+    tools: _containers.RepeatedCompositeFieldContainer[Tool]
+    def __init__(self, generation_id: _Optional[str] = ..., conversation_id: _Optional[str] = ..., answer_id: _Optional[str] = ..., model: _Optional[str] = ..., send: _Optional[_Union[SendInput, _Mapping]] = ..., regenerate: _Optional[_Union[RegenerateInput, _Mapping]] = ..., sampling: _Optional[_Union[SamplingOptions, _Mapping]] = ..., tools: _Optional[_Iterable[_Union[Tool, _Mapping]]] = ..., **kwargs) -> None: ...
 
 class Generation(_message.Message):
     __slots__ = ("id", "conversation_id", "message_id", "model", "state", "finish_reason", "error", "usage", "last_seq", "create_time", "end_time")
@@ -156,16 +168,18 @@ class Reset(_message.Message):
     def __init__(self, message: _Optional[_Union[_message_pb2.Message, _Mapping]] = ...) -> None: ...
 
 class Ended(_message.Message):
-    __slots__ = ("finish_reason", "error", "usage", "etag")
+    __slots__ = ("finish_reason", "error", "usage", "etag", "model")
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
     finish_reason: _message_pb2.FinishReason
     error: _message_pb2.Failure
     usage: _message_pb2.Usage
     etag: str
-    def __init__(self, finish_reason: _Optional[_Union[_message_pb2.FinishReason, str]] = ..., error: _Optional[_Union[_message_pb2.Failure, _Mapping]] = ..., usage: _Optional[_Union[_message_pb2.Usage, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    model: str
+    def __init__(self, finish_reason: _Optional[_Union[_message_pb2.FinishReason, str]] = ..., error: _Optional[_Union[_message_pb2.Failure, _Mapping]] = ..., usage: _Optional[_Union[_message_pb2.Usage, _Mapping]] = ..., etag: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ("phase", "queue_position")

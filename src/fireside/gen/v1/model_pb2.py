@@ -24,15 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66ireside/v1/model.proto\x12\x0b\x66ireside.v1\"\xc6\x01\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06runner\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_length\x18\x05 \x01(\r\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.fireside.v1.ModelState\x12\x15\n\rstate_message\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x08 \x01(\x08\x12\x0e\n\x06hidden\x18\t \x01(\x08*]\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATE_READY\x10\x01\x12\x1b\n\x17MODEL_STATE_UNAVAILABLE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x66ireside/v1/model.proto\x12\x0b\x66ireside.v1\"\x9f\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x02 \x01(\t\x12\x0e\n\x06runner\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x16\n\x0e\x63ontext_length\x18\x05 \x01(\r\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.fireside.v1.ModelState\x12\x15\n\rstate_message\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x08 \x01(\x08\x12\x0e\n\x06hidden\x18\t \x01(\x08\x12%\n\x05tasks\x18\n \x03(\x0e\x32\x16.fireside.v1.ModelTask\x12\x0e\n\x06vision\x18\x0b \x01(\x08\x12\x0e\n\x06loaded\x18\x0c \x01(\x08\x12\x10\n\x08\x61lias_of\x18\r \x03(\t*]\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATE_READY\x10\x01\x12\x1b\n\x17MODEL_STATE_UNAVAILABLE\x10\x02*R\n\tModelTask\x12\x1a\n\x16MODEL_TASK_UNSPECIFIED\x10\x00\x12\x13\n\x0fMODEL_TASK_CHAT\x10\x01\x12\x14\n\x10MODEL_TASK_EMBED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fireside.v1.model_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=241
-  _globals['_MODELSTATE']._serialized_end=334
+  _globals['_MODELSTATE']._serialized_start=330
+  _globals['_MODELSTATE']._serialized_end=423
+  _globals['_MODELTASK']._serialized_start=425
+  _globals['_MODELTASK']._serialized_end=507
   _globals['_MODEL']._serialized_start=41
-  _globals['_MODEL']._serialized_end=239
+  _globals['_MODEL']._serialized_end=328
 # @@protoc_insertion_point(module_scope)

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/generation.proto.
  */
 export const file_fireside_v1_generation: GenFile = /*@__PURE__*/
-  fileDesc("ChxmaXJlc2lkZS92MS9nZW5lcmF0aW9uLnByb3RvEgtmaXJlc2lkZS52MSKrAQoPU2FtcGxpbmdPcHRpb25zEhgKC3RlbXBlcmF0dXJlGAEgASgBSACIAQESEgoFdG9wX3AYAiABKAFIAYgBARIXCgptYXhfdG9rZW5zGAMgASgNSAKIAQESEQoEc2VlZBgEIAEoA0gDiAEBEgwKBHN0b3AYBSADKAlCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEINCgtfbWF4X3Rva2Vuc0IHCgVfc2VlZCJUCglTZW5kSW5wdXQSEgoKbWVzc2FnZV9pZBgBIAEoCRIRCglwYXJlbnRfaWQYAiABKAkSIAoFcGFydHMYAyADKAsyES5maXJlc2lkZS52MS5QYXJ0IiUKD1JlZ2VuZXJhdGVJbnB1dBISCgptZXNzYWdlX2lkGAEgASgJIiMKDUNvbnRpbnVlSW5wdXQSEgoKbWVzc2FnZV9pZBgBIAEoCSKnAgoOR2VuZXJhdGlvblNwZWMSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSEQoJYW5zd2VyX2lkGAMgASgJEg0KBW1vZGVsGAQgASgJEiYKBHNlbmQYBSABKAsyFi5maXJlc2lkZS52MS5TZW5kSW5wdXRIABIyCgpyZWdlbmVyYXRlGAYgASgLMhwuZmlyZXNpZGUudjEuUmVnZW5lcmF0ZUlucHV0SAASLgoIY29udGludWUYByABKAsyGi5maXJlc2lkZS52MS5Db250aW51ZUlucHV0SAASLgoIc2FtcGxpbmcYCCABKAsyHC5maXJlc2lkZS52MS5TYW1wbGluZ09wdGlvbnNCBwoFaW5wdXQi7AIKCkdlbmVyYXRpb24SCgoCaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJEhIKCm1lc3NhZ2VfaWQYAyABKAkSDQoFbW9kZWwYBCABKAkSKwoFc3RhdGUYBSABKA4yHC5maXJlc2lkZS52MS5HZW5lcmF0aW9uU3RhdGUSMAoNZmluaXNoX3JlYXNvbhgGIAEoDjIZLmZpcmVzaWRlLnYxLkZpbmlzaFJlYXNvbhIjCgVlcnJvchgHIAEoCzIULmZpcmVzaWRlLnYxLkZhaWx1cmUSIQoFdXNhZ2UYCCABKAsyEi5maXJlc2lkZS52MS5Vc2FnZRIQCghsYXN0X3NlcRgJIAEoAxIvCgtjcmVhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIuEBCgVFdmVudBILCgNzZXEYASABKAMSJwoHc3RhcnRlZBgCIAEoCzIULmZpcmVzaWRlLnYxLlN0YXJ0ZWRIABIjCgVkZWx0YRgDIAEoCzISLmZpcmVzaWRlLnYxLkRlbHRhSAASIwoFcmVzZXQYBCABKAsyEi5maXJlc2lkZS52MS5SZXNldEgAEiMKBWVuZGVkGAUgASgLMhIuZmlyZXNpZGUudjEuRW5kZWRIABIrCgloZWFydGJlYXQYBiABKAsyFi5maXJlc2lkZS52MS5IZWFydGJlYXRIAEIGCgRraW5kIjAKB1N0YXJ0ZWQSJQoHbWVzc2FnZRgBIAEoCzIULmZpcmVzaWRlLnYxLk1lc3NhZ2UibQoFRGVsdGESEgoKcGFydF9pbmRleBgBIAEoDRIOCgR0ZXh0GAIgASgJSAASEwoJcmVhc29uaW5nGAMgASgJSAASIQoEcGFydBgEIAEoCzIRLmZpcmVzaWRlLnYxLlBhcnRIAEIICgZjaGFuZ2UiLgoFUmVzZXQSJQoHbWVzc2FnZRgBIAEoCzIULmZpcmVzaWRlLnYxLk1lc3NhZ2UijwEKBUVuZGVkEjAKDWZpbmlzaF9yZWFzb24YASABKA4yGS5maXJlc2lkZS52MS5GaW5pc2hSZWFzb24SIwoFZXJyb3IYAiABKAsyFC5maXJlc2lkZS52MS5GYWlsdXJlEiEKBXVzYWdlGAMgASgLMhIuZmlyZXNpZGUudjEuVXNhZ2USDAoEZXRhZxgEIAEoCSJGCglIZWFydGJlYXQSIQoFcGhhc2UYASABKA4yEi5maXJlc2lkZS52MS5QaGFzZRIWCg5xdWV1ZV9wb3NpdGlvbhgCIAEoDSptCg9HZW5lcmF0aW9uU3RhdGUSIAocR0VORVJBVElPTl9TVEFURV9VTlNQRUNJRklFRBAAEhwKGEdFTkVSQVRJT05fU1RBVEVfUlVOTklORxABEhoKFkdFTkVSQVRJT05fU1RBVEVfRU5ERUQQAipsCgVQaGFzZRIVChFQSEFTRV9VTlNQRUNJRklFRBAAEhAKDFBIQVNFX1FVRVVFRBABEhEKDVBIQVNFX0xPQURJTkcQAhIUChBQSEFTRV9QUkVGSUxMSU5HEAMSEQoNUEhBU0VfV1JJVElORxAEYgZwcm90bzM", [file_fireside_v1_message, file_google_protobuf_timestamp]);
+  fileDesc("ChxmaXJlc2lkZS92MS9nZW5lcmF0aW9uLnByb3RvEgtmaXJlc2lkZS52MSKrAQoPU2FtcGxpbmdPcHRpb25zEhgKC3RlbXBlcmF0dXJlGAEgASgBSACIAQESEgoFdG9wX3AYAiABKAFIAYgBARIXCgptYXhfdG9rZW5zGAMgASgNSAKIAQESEQoEc2VlZBgEIAEoA0gDiAEBEgwKBHN0b3AYBSADKAlCDgoMX3RlbXBlcmF0dXJlQggKBl90b3BfcEINCgtfbWF4X3Rva2Vuc0IHCgVfc2VlZCI9CgRUb29sEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSEgoKcGFyYW1ldGVycxgDIAEoCSJUCglTZW5kSW5wdXQSEgoKbWVzc2FnZV9pZBgBIAEoCRIRCglwYXJlbnRfaWQYAiABKAkSIAoFcGFydHMYAyADKAsyES5maXJlc2lkZS52MS5QYXJ0IiUKD1JlZ2VuZXJhdGVJbnB1dBISCgptZXNzYWdlX2lkGAEgASgJIiMKDUNvbnRpbnVlSW5wdXQSEgoKbWVzc2FnZV9pZBgBIAEoCSLJAgoOR2VuZXJhdGlvblNwZWMSFQoNZ2VuZXJhdGlvbl9pZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSEQoJYW5zd2VyX2lkGAMgASgJEg0KBW1vZGVsGAQgASgJEiYKBHNlbmQYBSABKAsyFi5maXJlc2lkZS52MS5TZW5kSW5wdXRIABIyCgpyZWdlbmVyYXRlGAYgASgLMhwuZmlyZXNpZGUudjEuUmVnZW5lcmF0ZUlucHV0SAASLgoIY29udGludWUYByABKAsyGi5maXJlc2lkZS52MS5Db250aW51ZUlucHV0SAASLgoIc2FtcGxpbmcYCCABKAsyHC5maXJlc2lkZS52MS5TYW1wbGluZ09wdGlvbnMSIAoFdG9vbHMYCSADKAsyES5maXJlc2lkZS52MS5Ub29sQgcKBWlucHV0IuwCCgpHZW5lcmF0aW9uEgoKAmlkGAEgASgJEhcKD2NvbnZlcnNhdGlvbl9pZBgCIAEoCRISCgptZXNzYWdlX2lkGAMgASgJEg0KBW1vZGVsGAQgASgJEisKBXN0YXRlGAUgASgOMhwuZmlyZXNpZGUudjEuR2VuZXJhdGlvblN0YXRlEjAKDWZpbmlzaF9yZWFzb24YBiABKA4yGS5maXJlc2lkZS52MS5GaW5pc2hSZWFzb24SIwoFZXJyb3IYByABKAsyFC5maXJlc2lkZS52MS5GYWlsdXJlEiEKBXVzYWdlGAggASgLMhIuZmlyZXNpZGUudjEuVXNhZ2USEAoIbGFzdF9zZXEYCSABKAMSLwoLY3JlYXRlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLhAQoFRXZlbnQSCwoDc2VxGAEgASgDEicKB3N0YXJ0ZWQYAiABKAsyFC5maXJlc2lkZS52MS5TdGFydGVkSAASIwoFZGVsdGEYAyABKAsyEi5maXJlc2lkZS52MS5EZWx0YUgAEiMKBXJlc2V0GAQgASgLMhIuZmlyZXNpZGUudjEuUmVzZXRIABIjCgVlbmRlZBgFIAEoCzISLmZpcmVzaWRlLnYxLkVuZGVkSAASKwoJaGVhcnRiZWF0GAYgASgLMhYuZmlyZXNpZGUudjEuSGVhcnRiZWF0SABCBgoEa2luZCIwCgdTdGFydGVkEiUKB21lc3NhZ2UYASABKAsyFC5maXJlc2lkZS52MS5NZXNzYWdlIm0KBURlbHRhEhIKCnBhcnRfaW5kZXgYASABKA0SDgoEdGV4dBgCIAEoCUgAEhMKCXJlYXNvbmluZxgDIAEoCUgAEiEKBHBhcnQYBCABKAsyES5maXJlc2lkZS52MS5QYXJ0SABCCAoGY2hhbmdlIi4KBVJlc2V0EiUKB21lc3NhZ2UYASABKAsyFC5maXJlc2lkZS52MS5NZXNzYWdlIp4BCgVFbmRlZBIwCg1maW5pc2hfcmVhc29uGAEgASgOMhkuZmlyZXNpZGUudjEuRmluaXNoUmVhc29uEiMKBWVycm9yGAIgASgLMhQuZmlyZXNpZGUudjEuRmFpbHVyZRIhCgV1c2FnZRgDIAEoCzISLmZpcmVzaWRlLnYxLlVzYWdlEgwKBGV0YWcYBCABKAkSDQoFbW9kZWwYBSABKAkiRgoJSGVhcnRiZWF0EiEKBXBoYXNlGAEgASgOMhIuZmlyZXNpZGUudjEuUGhhc2USFgoOcXVldWVfcG9zaXRpb24YAiABKA0qbQoPR2VuZXJhdGlvblN0YXRlEiAKHEdFTkVSQVRJT05fU1RBVEVfVU5TUEVDSUZJRUQQABIcChhHRU5FUkFUSU9OX1NUQVRFX1JVTk5JTkcQARIaChZHRU5FUkFUSU9OX1NUQVRFX0VOREVEEAIqbAoFUGhhc2USFQoRUEhBU0VfVU5TUEVDSUZJRUQQABIQCgxQSEFTRV9RVUVVRUQQARIRCg1QSEFTRV9MT0FESU5HEAISFAoQUEhBU0VfUFJFRklMTElORxADEhEKDVBIQVNFX1dSSVRJTkcQBGIGcHJvdG8z", [file_fireside_v1_message, file_google_protobuf_timestamp]);
 
 /**
  * SamplingOptions steer the model. What is unset takes the model's default.
@@ -68,6 +68,41 @@ export const SamplingOptionsSchema: GenMessage<SamplingOptions> = /*@__PURE__*/
   messageDesc(file_fireside_v1_generation, 0);
 
 /**
+ * Tool is a function that a model may ask its caller to call.
+ *
+ * @generated from message fireside.v1.Tool
+ */
+export type Tool = Message<"fireside.v1.Tool"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it does, for the model.
+   *
+   * @generated from field: string description = 2;
+   */
+  description: string;
+
+  /**
+   * The JSON Schema of its arguments, JSON text; empty for none.
+   *
+   * @generated from field: string parameters = 3;
+   */
+  parameters: string;
+};
+
+/**
+ * Describes the message fireside.v1.Tool.
+ * Use `create(ToolSchema)` to create a new message.
+ */
+export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
+  messageDesc(file_fireside_v1_generation, 1);
+
+/**
  * SendInput adds a user message and asks for an answer to it. With the parent of an earlier
  * message it makes a branch: that is how an edit is sent.
  *
@@ -101,7 +136,7 @@ export type SendInput = Message<"fireside.v1.SendInput"> & {
  * Use `create(SendInputSchema)` to create a new message.
  */
 export const SendInputSchema: GenMessage<SendInput> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 1);
+  messageDesc(file_fireside_v1_generation, 2);
 
 /**
  * RegenerateInput asks for another answer beside an earlier one.
@@ -122,7 +157,7 @@ export type RegenerateInput = Message<"fireside.v1.RegenerateInput"> & {
  * Use `create(RegenerateInputSchema)` to create a new message.
  */
 export const RegenerateInputSchema: GenMessage<RegenerateInput> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 2);
+  messageDesc(file_fireside_v1_generation, 3);
 
 /**
  * ContinueInput goes on with an answer that was cut off (LENGTH, STOPPED, INTERRUPTED or FAILED).
@@ -143,7 +178,7 @@ export type ContinueInput = Message<"fireside.v1.ContinueInput"> & {
  * Use `create(ContinueInputSchema)` to create a new message.
  */
 export const ContinueInputSchema: GenMessage<ContinueInput> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 3);
+  messageDesc(file_fireside_v1_generation, 4);
 
 /**
  * GenerationSpec says what to generate. All ids are made by the client, so that a repeated
@@ -217,6 +252,13 @@ export type GenerationSpec = Message<"fireside.v1.GenerationSpec"> & {
    * @generated from field: fireside.v1.SamplingOptions sampling = 8;
    */
   sampling?: SamplingOptions | undefined;
+
+  /**
+   * Tools that the model may ask to be called; it then ends with TOOL_CALLS.
+   *
+   * @generated from field: repeated fireside.v1.Tool tools = 9;
+   */
+  tools: Tool[];
 };
 
 /**
@@ -224,7 +266,7 @@ export type GenerationSpec = Message<"fireside.v1.GenerationSpec"> & {
  * Use `create(GenerationSpecSchema)` to create a new message.
  */
 export const GenerationSpecSchema: GenMessage<GenerationSpec> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 4);
+  messageDesc(file_fireside_v1_generation, 5);
 
 /**
  * Generation is one answer of one model, owned by the server.
@@ -315,7 +357,7 @@ export type Generation = Message<"fireside.v1.Generation"> & {
  * Use `create(GenerationSchema)` to create a new message.
  */
 export const GenerationSchema: GenMessage<Generation> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 5);
+  messageDesc(file_fireside_v1_generation, 6);
 
 /**
  * Event is one entry of a generation's log.
@@ -387,7 +429,7 @@ export type Event = Message<"fireside.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 6);
+  messageDesc(file_fireside_v1_generation, 7);
 
 /**
  * Started opens the log.
@@ -408,7 +450,7 @@ export type Started = Message<"fireside.v1.Started"> & {
  * Use `create(StartedSchema)` to create a new message.
  */
 export const StartedSchema: GenMessage<Started> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 7);
+  messageDesc(file_fireside_v1_generation, 8);
 
 /**
  * Delta adds content to one part. Part indexes only grow: a delta is for the last part or
@@ -461,7 +503,7 @@ export type Delta = Message<"fireside.v1.Delta"> & {
  * Use `create(DeltaSchema)` to create a new message.
  */
 export const DeltaSchema: GenMessage<Delta> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 8);
+  messageDesc(file_fireside_v1_generation, 9);
 
 /**
  * Reset replaces what was read before.
@@ -482,7 +524,7 @@ export type Reset = Message<"fireside.v1.Reset"> & {
  * Use `create(ResetSchema)` to create a new message.
  */
 export const ResetSchema: GenMessage<Reset> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 9);
+  messageDesc(file_fireside_v1_generation, 10);
 
 /**
  * Ended closes the log.
@@ -517,6 +559,13 @@ export type Ended = Message<"fireside.v1.Ended"> & {
    * @generated from field: string etag = 4;
    */
   etag: string;
+
+  /**
+   * The model that wrote it, when another one stood in for the one that was asked; empty otherwise.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
 };
 
 /**
@@ -524,7 +573,7 @@ export type Ended = Message<"fireside.v1.Ended"> & {
  * Use `create(EndedSchema)` to create a new message.
  */
 export const EndedSchema: GenMessage<Ended> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 10);
+  messageDesc(file_fireside_v1_generation, 11);
 
 /**
  * Heartbeat says that the server is alive.
@@ -552,7 +601,7 @@ export type Heartbeat = Message<"fireside.v1.Heartbeat"> & {
  * Use `create(HeartbeatSchema)` to create a new message.
  */
 export const HeartbeatSchema: GenMessage<Heartbeat> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_generation, 11);
+  messageDesc(file_fireside_v1_generation, 12);
 
 /**
  * GenerationState is the life of a generation.

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/model.proto.
  */
 export const file_fireside_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("ChdmaXJlc2lkZS92MS9tb2RlbC5wcm90bxILZmlyZXNpZGUudjEixgEKBU1vZGVsEgoKAmlkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIOCgZydW5uZXIYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSFgoOY29udGV4dF9sZW5ndGgYBSABKA0SJgoFc3RhdGUYBiABKA4yFy5maXJlc2lkZS52MS5Nb2RlbFN0YXRlEhUKDXN0YXRlX21lc3NhZ2UYByABKAkSDwoHZGVmYXVsdBgIIAEoCBIOCgZoaWRkZW4YCSABKAgqXQoKTW9kZWxTdGF0ZRIbChdNT0RFTF9TVEFURV9VTlNQRUNJRklFRBAAEhUKEU1PREVMX1NUQVRFX1JFQURZEAESGwoXTU9ERUxfU1RBVEVfVU5BVkFJTEFCTEUQAmIGcHJvdG8z");
+  fileDesc("ChdmaXJlc2lkZS92MS9tb2RlbC5wcm90bxILZmlyZXNpZGUudjEinwIKBU1vZGVsEgoKAmlkGAEgASgJEhQKDGRpc3BsYXlfbmFtZRgCIAEoCRIOCgZydW5uZXIYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSFgoOY29udGV4dF9sZW5ndGgYBSABKA0SJgoFc3RhdGUYBiABKA4yFy5maXJlc2lkZS52MS5Nb2RlbFN0YXRlEhUKDXN0YXRlX21lc3NhZ2UYByABKAkSDwoHZGVmYXVsdBgIIAEoCBIOCgZoaWRkZW4YCSABKAgSJQoFdGFza3MYCiADKA4yFi5maXJlc2lkZS52MS5Nb2RlbFRhc2sSDgoGdmlzaW9uGAsgASgIEg4KBmxvYWRlZBgMIAEoCBIQCghhbGlhc19vZhgNIAMoCSpdCgpNb2RlbFN0YXRlEhsKF01PREVMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFQoRTU9ERUxfU1RBVEVfUkVBRFkQARIbChdNT0RFTF9TVEFURV9VTkFWQUlMQUJMRRACKlIKCU1vZGVsVGFzaxIaChZNT0RFTF9UQVNLX1VOU1BFQ0lGSUVEEAASEwoPTU9ERUxfVEFTS19DSEFUEAESFAoQTU9ERUxfVEFTS19FTUJFRBACYgZwcm90bzM");
 
 /**
  * Model is something that can answer.
@@ -80,6 +80,34 @@ export type Model = Message<"fireside.v1.Model"> & {
    * @generated from field: bool hidden = 9;
    */
   hidden: boolean;
+
+  /**
+   * What it can do; clients offer only those with CHAT (or none) to chat with.
+   *
+   * @generated from field: repeated fireside.v1.ModelTask tasks = 10;
+   */
+  tasks: ModelTask[];
+
+  /**
+   * Whether it reads pictures.
+   *
+   * @generated from field: bool vision = 11;
+   */
+  vision: boolean;
+
+  /**
+   * Whether it is in memory now, where its runner says so.
+   *
+   * @generated from field: bool loaded = 12;
+   */
+  loaded: boolean;
+
+  /**
+   * Models that it stands for, when it is an alias.
+   *
+   * @generated from field: repeated string alias_of = 13;
+   */
+  aliasOf: string[];
 };
 
 /**
@@ -122,4 +150,38 @@ export enum ModelState {
  */
 export const ModelStateSchema: GenEnum<ModelState> = /*@__PURE__*/
   enumDesc(file_fireside_v1_model, 0);
+
+/**
+ * ModelTask is something that a model can do.
+ *
+ * @generated from enum fireside.v1.ModelTask
+ */
+export enum ModelTask {
+  /**
+   * Not known; taken for CHAT.
+   *
+   * @generated from enum value: MODEL_TASK_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It answers messages.
+   *
+   * @generated from enum value: MODEL_TASK_CHAT = 1;
+   */
+  CHAT = 1,
+
+  /**
+   * It turns texts into vectors.
+   *
+   * @generated from enum value: MODEL_TASK_EMBED = 2;
+   */
+  EMBED = 2,
+}
+
+/**
+ * Describes the enum fireside.v1.ModelTask.
+ */
+export const ModelTaskSchema: GenEnum<ModelTask> = /*@__PURE__*/
+  enumDesc(file_fireside_v1_model, 1);
 
