@@ -6,7 +6,8 @@ from fireside.gen.v1.account_event_pb2 import AccountEvent
 from fireside.gen.v1.conversation_pb2 import Conversation
 from fireside.gen.v1.generation_pb2 import GENERATION_STATE_ENDED, GENERATION_STATE_RUNNING, Generation
 from fireside.gen.v1.message_pb2 import FINISH_REASON_COMPLETE, ROLE_USER, Message, Part, TextPart
-from fireside.store import account_events, conversations, generations, messages, requests
+from fireside.gen.v1.runner_pb2 import RUNNER_KIND_OLLAMA, ModelAlias, RunnerSpec
+from fireside.store import account_events, conversations, generations, messages, requests, runners
 from fireside.store.db import Database
 from fireside.store.generations import Lease, LogBatch, StoredGeneration
 from fireside.store.records import timestamp_of
@@ -51,6 +52,11 @@ def ended(record: Generation, last_seq: int, at: int) -> Generation:
     return done
 
 
+def runner_spec(name: str, address: str = "http://shed.example:11434") -> RunnerSpec:
+    """An Ollama."""
+    return RunnerSpec(name=name, kind=RUNNER_KIND_OLLAMA, addresses=[address])
+
+
 async def have_conversation(db: Database, name: str = "c", title: str = "", at: int = 1_000) -> Conversation:
     """Stores a conversation."""
     return await db.write(lambda tx: conversations.insert(tx, OWNER, conversation(name, title, at)))
@@ -93,6 +99,9 @@ async def fill(db: Database) -> None:
         for name in ("c", "gone"):
             await account_events.append(tx, OWNER, AccountEvent(conversation_deleted=name))
         await requests.put(tx, OWNER, "r1", "Create", b"\xff", b"\0answer")
+        await runners.insert(tx, runner_spec("shed"), b"\0sealed")
+        await runners.reorder(tx, ["local", "shed"])
+        await runners.put_alias(tx, ModelAlias(alias="fast", targets=["shed/qwen3:8b"]))
 
     await db.write(body)
 
@@ -122,5 +131,17 @@ async def check_filled(db: Database) -> None:
         ]
         assert await account_events.bounds(tx, OWNER) == (0, 2)
         assert await requests.find(tx, OWNER, "r1") == ("Create", b"\xff", b"\0answer")
+
+    await db.read(body)
+
+
+async def check_runners(db: Database) -> None:
+    """Asserts that the runners that `fill` stored are there; a database that was older has none."""
+
+    async def body(tx: Tx) -> None:
+        ((runner, secret),) = await runners.every(tx)
+        assert (runner.spec, secret, runner.has_secret) == (runner_spec("shed"), b"\0sealed", True)
+        assert await runners.order(tx) == ["local", "shed"]
+        assert [(a.alias, list(a.targets)) for a in await runners.aliases(tx)] == [("fast", ["shed/qwen3:8b"])]
 
     await db.read(body)

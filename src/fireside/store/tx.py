@@ -73,4 +73,5 @@ _NOUNS = {
     "generations": "generation",
     "generation_events": "event",
     "requests": "request",
+    "runners": "runner",
 }

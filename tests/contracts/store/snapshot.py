@@ -46,7 +46,10 @@ def dump(path: Path) -> Rows:
     """All rows of an SQLite database, bytes as {"hex": ...}, in an order in which they can be inserted."""
     connection = sqlite3.connect(path)
     connection.row_factory = sqlite3.Row
-    names = ("accounts", "conversations", "messages", "generations", "generation_events", "account_events", "requests")
+    names = (
+        "accounts", "conversations", "messages", "generations", "generation_events", "account_events", "requests",
+        "runners", "runner_positions", "model_aliases",
+    )  # fmt: skip
     present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if missing := present - {*names, "alembic_version", "sqlite_stat1", "sqlite_stat4"}:
         raise SystemExit(f"add to the order: {missing}")

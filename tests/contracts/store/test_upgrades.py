@@ -23,7 +23,7 @@ from fireside.store.revisions import HEAD, REVISIONS
 from fireside.store.tx import Tx, Value
 from fireside.store.urls import sqlite_url
 from tests.contracts.store.snapshot import DATA, SQLITE_STRUCTURE, load, postgres_structure
-from tests.store_rows import check_filled, fill
+from tests.store_rows import check_filled, check_runners, fill
 
 
 def test_the_revisions_are_those_of_the_migrations() -> None:
@@ -41,6 +41,7 @@ def test_the_script_of_a_new_database_is_rendered_from_the_metadata(dialect: str
 async def test_what_is_stored_now_is_what_the_check_expects(db: Database) -> None:
     await fill(db)
     await check_filled(db)
+    await check_runners(db)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -50,6 +51,8 @@ async def test_rows_of_every_revision_survive_the_upgrade(empty_database_url: st
     await load(empty_database_url, rows)
     db = await open_database(empty_database_url, StoreOptions())
     await check_filled(db)
+    if "runners" in rows:
+        await check_runners(db)
     await db.close()
 
 

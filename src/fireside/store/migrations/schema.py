@@ -155,3 +155,31 @@ requests = Table(
     Column("response", LargeBinary, nullable=False),
     Column("create_time", BigInteger, nullable=False, index=True),
 )
+
+# Runners and aliases belong to the server, not to an account.
+runners = Table(
+    "runners",
+    metadata,
+    Column("name", ID, primary_key=True, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    # A RunnerSpec.
+    Column("record", LargeBinary, nullable=False),
+    # Sealed with the server's secret key; null for none.
+    Column("secret", LargeBinary),
+)
+
+# The order covers runners that were set up elsewhere too, so it is a table of its own. What is not in it comes last.
+runner_positions = Table(
+    "runner_positions",
+    metadata,
+    Column("name", ID, primary_key=True, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("alias", ID, primary_key=True, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)

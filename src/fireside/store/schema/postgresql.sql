@@ -7,6 +7,27 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id)
 );
 
+CREATE TABLE model_aliases (
+	alias TEXT COLLATE "C" NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_model_aliases PRIMARY KEY (alias)
+);
+
+CREATE TABLE runner_positions (
+	name TEXT COLLATE "C" NOT NULL,
+	position BIGINT NOT NULL,
+	CONSTRAINT pk_runner_positions PRIMARY KEY (name)
+);
+
+CREATE TABLE runners (
+	name TEXT COLLATE "C" NOT NULL,
+	revision BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	secret BYTEA,
+	CONSTRAINT pk_runners PRIMARY KEY (name)
+);
+
 CREATE TABLE account_events (
 	owner TEXT COLLATE "C" NOT NULL,
 	number BIGINT NOT NULL,
@@ -101,6 +122,6 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');
 
 INSERT INTO accounts (id) VALUES ('local');

@@ -7,6 +7,27 @@ CREATE TABLE accounts (
 	CONSTRAINT pk_accounts PRIMARY KEY (id)
 );
 
+CREATE TABLE model_aliases (
+	alias TEXT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_model_aliases PRIMARY KEY (alias)
+);
+
+CREATE TABLE runner_positions (
+	name TEXT NOT NULL,
+	position BIGINT NOT NULL,
+	CONSTRAINT pk_runner_positions PRIMARY KEY (name)
+);
+
+CREATE TABLE runners (
+	name TEXT NOT NULL,
+	revision BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	secret BLOB,
+	CONSTRAINT pk_runners PRIMARY KEY (name)
+);
+
 CREATE TABLE account_events (
 	owner TEXT NOT NULL,
 	number BIGINT NOT NULL,
@@ -102,6 +123,6 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0001');
+INSERT INTO alembic_version (version_num) VALUES ('0002');
 
 INSERT INTO accounts (id) VALUES ('local');
