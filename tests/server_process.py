@@ -18,7 +18,7 @@ _SECONDS = 30.0
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a machine where nothing is set up, with `folder` as home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FIRESIDE_", "XDG_"))}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FIRESIDE_", "XDG_", "GRPC_"))}
     return kept | {"HOME": str(folder), "NO_COLOR": "1"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from fireside.cli.main import main as fireside
-from fireside.settings import CLIENT, SETTINGS, Kind, Setting, show
+from fireside.settings import CLIENT, GRPC_WITHOUT_EFFECT, SETTINGS, Kind, Setting, show
 
 ROOT = Path(__file__).resolve().parent.parent
 _NOTE = "<!-- Made by tools/reference.py from src/fireside/settings.py and src/fireside/cli/: do not edit. -->"
@@ -33,6 +33,14 @@ Fireside needs none. What you set is taken from the first of these that has it:
 A setting that is unknown or wrong stops the start, and the message says which, what was expected and where it came
 from. In the file a relative path is relative to the file; elsewhere it is relative to the present folder.
 [fireside.example.toml](../../fireside.example.toml) has every setting. The commands are in [cli.md](cli.md).
+"""
+
+_GRPC_VARIABLES = """\
+## Variables of other gRPC servers
+
+The settings under gRPC can also be given without the prefix, as `GRPC_MAX_MESSAGE_LENGTH=2147483648`: that is how guides
+for gRPC servers name them. A number that is larger than gRPC allows is taken as the largest one, with one line in the
+log; where both names are set, the one with the prefix wins. These are accepted too, and told in the log:
 """
 
 _CLI = f"""\
@@ -62,7 +70,13 @@ def configuration() -> str:
     for section, settings in _sections():
         parts.append(f"## {section}\n")
         parts += [_setting(setting) for setting in settings]
+    parts.append(_without_effect())
     return "\n".join(parts)
+
+
+def _without_effect() -> str:
+    rows = "\n".join(f"| `{variable}` | {why} |" for variable, why in GRPC_WITHOUT_EFFECT.items())
+    return f"{_GRPC_VARIABLES}\n| variable | why it has no effect |\n|---|---|\n{rows}\n"
 
 
 def _sections() -> list[tuple[str, list[Setting]]]:
@@ -77,7 +91,7 @@ def _setting(setting: Setting) -> str:
     commands = "`fireside chat`" if setting.section == CLIENT else "`fireside serve`, `fireside doctor`"
     rows = [
         ("Flag", f"`{setting.flag}` of {commands}"),
-        ("Environment", f"`{setting.env}`"),
+        ("Environment", ", or ".join(f"`{variable}`" for variable in (setting.env, *setting.variables))),
         ("Type", limits or kind),
         ("Default", default),
     ]
@@ -109,7 +123,7 @@ def _command(name: str, command: click.Command) -> str:
 def _option(option: click.Option) -> str:
     flags = ", ".join(f"`{flag}`" for flag in option.opts)
     value = "" if option.is_flag else f" `{option.metavar}`"
-    text = re.sub(r"\s*\[(FIRESIDE_[A-Z_]+); default: (.*)\]$", r" (`\1`; default: \2)", option.help or "")
+    text = re.sub(r"\s*\[([A-Z_, ]+); default: (.*)\]$", r" (`\1`; default: \2)", option.help or "")
     return f"| {flags}{value.replace('|', chr(92) + '|')} | {text} |"
 
 

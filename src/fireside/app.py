@@ -74,7 +74,9 @@ async def open_app(config: Config) -> App:
         readiness = Readiness()
         services = Services(engine, Conversations(db, feed, engine), feed, catalog, _authenticate, readiness)
         # The name that the server is bound to is one that its users call it by.
-        options = EdgeOptions(allowed_hosts=(config.host, *config.allowed_hosts))
+        options = EdgeOptions(
+            allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
+        )
         return App(build_asgi(services, options), engine, feed, readiness, stack.pop_all())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from fireside.settings import BY_NAME, ENV_PREFIX, SETTINGS, Setting, Value, show
+from fireside.settings import BY_NAME, ENV_PREFIX, GRPC_WITHOUT_EFFECT, SETTINGS, Setting, Value, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ FILE_NAME = "fireside.toml"
 CONFIG_ENV = ENV_PREFIX + "CONFIG"
 # Variables under our prefix that are not settings: where the file is, and what tests and tools pass to each other.
 _OTHER_VARIABLES = (CONFIG_ENV, ENV_PREFIX + "TEST_")
+# The gRPC library has variables of its own (GRPC_TRACE, GRPC_VERBOSITY, ...); none of them starts like this.
+_OUR_GRPC_VARIABLES = ("GRPC_MAX_", "GRPC_MIN_", "GRPC_KEEPALIVE_")
 
 T = TypeVar("T", bound=Value)
 
@@ -57,8 +59,11 @@ class Config:
     """Whether somebody named the port: then it is that one or none."""
 
     allowed_hosts: tuple[str, ...]
-    max_concurrent_streams: int
     keep_alive: float
+    grpc_max_message_length: int
+    grpc_max_concurrent_streams: int
+    grpc_keepalive_time: float
+    grpc_keepalive_timeout: float
     data_dir: Path
     database_url: str
     """Never empty."""
@@ -82,6 +87,9 @@ class Config:
     log_format: str
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is not the default came from: `flag --port`, `environment FIRESIDE_PORT`, `file:3`."""
+
+    notes: tuple[str, ...] = ()
+    """What is used differently from how it was set, a sentence each, for the log."""
 
     @property
     def tls_on(self) -> bool:
@@ -131,8 +139,11 @@ def _server_config(found: _Found) -> Config:
         port=found.get("port", int),
         port_asked="port" in found.sources,
         allowed_hosts=found.names("allowed_hosts"),
-        max_concurrent_streams=found.get("max_concurrent_streams", int),
         keep_alive=found.get("keep_alive", float),
+        grpc_max_message_length=found.get("grpc_max_message_length", int),
+        grpc_max_concurrent_streams=found.get("grpc_max_concurrent_streams", int),
+        grpc_keepalive_time=found.get("grpc_keepalive_time", float),
+        grpc_keepalive_timeout=found.get("grpc_keepalive_timeout", float),
         data_dir=data_dir,
         database_url=found.get("database_url", str) or _sqlite_url(data_dir / "fireside.db"),
         tls=found.get("tls", str),
@@ -151,6 +162,7 @@ def _server_config(found: _Found) -> Config:
         log_level=found.get("log_level", str),
         log_format=found.get("log_format", str),
         sources=dict(found.sources),
+        notes=tuple(found.notes.values()),
     )
 
 
@@ -161,6 +173,8 @@ class _Found:
     environ: Mapping[str, str]
     values: dict[str, Value] = field(default_factory=lambda: {setting.name: setting.default for setting in SETTINGS})
     sources: dict[str, str] = field(default_factory=dict[str, str])
+    notes: dict[str, str] = field(default_factory=dict[str, str])
+    """By the setting or variable that they are about."""
 
     @classmethod
     def read(cls, flags: Mapping[str, str | None], file: Path | None) -> _Found:
@@ -197,22 +211,50 @@ class _Found:
                 raise SettingError(name, _mask(setting, str(raw)), setting.expected, source) from error
             # A relative path in the file means beside the file, wherever the server is started from.
             self.take(setting, path.parent / value if isinstance(value, Path) else value, source)
+            self.note_clamped(setting, raw, source)
 
     def read_environment(self) -> None:
+        self.read_grpc_variables()
         for variable, raw in self.environ.items():
             if variable.startswith(ENV_PREFIX) and not variable.startswith(_OTHER_VARIABLES):
                 source = f"environment {variable}"
                 setting = _known(variable.removeprefix(ENV_PREFIX).lower(), source)
                 # An empty variable is one that is not set: that is how shells and container files clear one.
                 if raw:
-                    self.take(setting, _parsed(setting, raw, source), source)
+                    self.take_text(setting, raw, source)
+
+    def read_grpc_variables(self) -> None:
+        """Those without our prefix, under the names that deployments of gRPC servers use."""
+        known = {variable: setting for setting in SETTINGS for variable in setting.variables}
+        for variable, raw in self.environ.items():
+            source = f"environment {variable}"
+            if variable in known and raw:
+                self.take_text(known[variable], raw, source)
+            elif variable in GRPC_WITHOUT_EFFECT and raw:
+                self.notes[variable] = f"{variable} = {raw!r} has no effect: {GRPC_WITHOUT_EFFECT[variable]}."
+            elif variable not in known and variable.startswith(_OUR_GRPC_VARIABLES):
+                near = difflib.get_close_matches(variable, known, 1)
+                raise UnknownSettingError(variable, near[0] if near else "one of " + ", ".join(known), source)
 
     def read_flags(self, flags: Mapping[str, str | None]) -> None:
         for name, raw in flags.items():
             if raw is not None:
                 setting = BY_NAME[name]
                 source = f"flag {setting.flag}"
-                self.take(setting, _parsed(setting, raw, source), source)
+                self.take_text(setting, raw, source)
+
+    def take_text(self, setting: Setting, raw: str, source: str) -> None:
+        self.take(setting, _parsed(setting, raw, source), source)
+        self.note_clamped(setting, raw, source)
+
+    def note_clamped(self, setting: Setting, raw: object, source: str) -> None:
+        value = self.values[setting.name]
+        # Only the source that wins is told of, so an earlier note goes.
+        self.notes.pop(setting.name, None)
+        if setting.clamps and setting.maximum is not None and float(str(raw)) > setting.maximum:
+            self.notes[setting.name] = (
+                f"{setting.name} = {raw} ({source}) is more than is possible: {show(value)} is used."
+            )
 
     def take(self, setting: Setting, value: Value, source: str) -> None:
         self.values[setting.name] = value

@@ -16,6 +16,8 @@ Value = str | int | float | bool | Path | tuple[str, ...] | None
 
 ENV_PREFIX: Final = "FIRESIDE_"
 CLIENT: Final = "Client"
+LARGEST_MESSAGE: Final = 2**31 - 1
+"""Lengths in gRPC are signed 32-bit numbers: no message can be longer."""
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 
@@ -46,6 +48,12 @@ class Setting:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    clamps: bool = False
+    """Whether a number above `maximum` is taken as the maximum, with a line in the log, instead of stopping the start."""
+
+    variables: tuple[str, ...] = ()
+    """Further environment variables that hold it: those that people have from other gRPC servers. `env` wins over them."""
+
     secret: bool = False
     """Passwords in its value (a URL) are not shown."""
 
@@ -67,7 +75,8 @@ class Setting:
         if self.kind in {Kind.INTEGER, Kind.SECONDS}:
             noun = "a whole number" if self.kind is Kind.INTEGER else "a number of seconds"
             if self.maximum is not None:
-                return f"{noun} from {self.minimum or 0:g} to {self.maximum:g}"
+                beyond = " (a larger one is taken as that)" if self.clamps else ""
+                return f"{noun} from {_plain(self.minimum or 0)} to {_plain(self.maximum)}{beyond}"
             return f"{noun}, {self.minimum or 0:g} or more"
         return {
             Kind.SWITCH: "true or false",
@@ -119,6 +128,8 @@ class Setting:
 
     def _bounded(self, number: float) -> int | float:
         low, high = self.minimum or 0, math.inf if self.maximum is None else self.maximum
+        if self.clamps and number > high and not math.isinf(number):
+            return int(high) if isinstance(number, int) else float(high)
         # NaN fails both comparisons, and so is refused.
         if not low <= number <= high or math.isinf(number):
             raise ValueError(number)
@@ -128,6 +139,11 @@ class Setting:
         if self.choices and text not in self.choices:
             raise ValueError(text)
         return text
+
+
+def _plain(number: float) -> str:
+    """All digits of a whole number: `2147483647`, not `2.14748e+09`."""
+    return f"{number:.0f}" if number == int(number) else f"{number:g}"
 
 
 def _path(text: str) -> Path | None:
@@ -153,6 +169,7 @@ def show(value: Value) -> str:
 
 
 _NETWORK = "Network"
+_GRPC = "gRPC"
 _STORAGE = "Storage"
 _TLS = "TLS"
 _MODELS = "Models"
@@ -174,12 +191,30 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Further host names under which browsers may reach the server; * allows any.",
     ),
     Setting(
-        name="max_concurrent_streams", kind=Kind.INTEGER, default=2000, minimum=1, maximum=100_000, section=_NETWORK,
+        name="keep_alive", kind=Kind.SECONDS, default=120.0, section=_NETWORK,
+        help="How long an idle connection is kept open; 0 keeps it for ever.",
+    ),
+    Setting(
+        name="grpc_max_message_length", kind=Kind.INTEGER, default=4_194_304, minimum=65536, maximum=LARGEST_MESSAGE,
+        clamps=True, variables=("GRPC_MAX_MESSAGE_LENGTH",), section=_GRPC,
+        help="Bytes of the longest message: in requests to the chat, and in what model workers send and are sent. "
+        "Whoever may send one message may fill as much memory.",
+    ),
+    Setting(
+        name="grpc_max_concurrent_streams", kind=Kind.INTEGER, default=2000, minimum=1, maximum=LARGEST_MESSAGE,
+        clamps=True, variables=("GRPC_MAX_CONCURRENT_STREAMS",), section=_GRPC,
         help="Most open calls on one HTTP/2 connection.",
     ),
     Setting(
-        name="keep_alive", kind=Kind.SECONDS, default=120.0, section=_NETWORK,
-        help="How long an idle connection is kept open; 0 keeps it for ever.",
+        name="grpc_keepalive_time", kind=Kind.SECONDS, default=60.0, maximum=32767, clamps=True,
+        variables=("GRPC_KEEPALIVE_TIME",), section=_GRPC,
+        help="How long a connection, to a client or a model worker, may be silent before the other side is probed; "
+        "0 never probes.",
+    ),
+    Setting(
+        name="grpc_keepalive_timeout", kind=Kind.SECONDS, default=20.0, minimum=1, maximum=3600,
+        variables=("GRPC_KEEPALIVE_TIMEOUT",), section=_GRPC,
+        help="How long a probe, or data that was sent, may stay unconfirmed before the connection is given up.",
     ),
     Setting(
         name="data_dir", kind=Kind.PATH, default=None, section=_STORAGE,
@@ -266,3 +301,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section != CLIENT)
+GRPC_WITHOUT_EFFECT: Final = {
+    "GRPC_MIN_PING_INTERVAL": "pings are answered at any rate, and none ends a connection",
+    "GRPC_MAX_CONNECTION_AGE": "a connection may last as long as it is used; let a proxy in front limit its age",
+    "GRPC_MAX_CONNECTION_AGE_GRACE": "connections have no age limit that a grace could follow",
+}
+"""Variables of other gRPC servers that nothing here answers to, and why. They are accepted, and told in the log."""

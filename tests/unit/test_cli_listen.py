@@ -74,3 +74,23 @@ def test_new_connections_are_refused_while_a_duplicate_is_open() -> None:
 def test_a_host_that_is_not_ours_is_told(host: str, words: str) -> None:
     with pytest.raises(CommandError, match=words):
         listen(host, 0, asked=True)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="the system has no such options")
+def test_connections_take_over_how_they_are_probed() -> None:
+    with closing(listen("127.0.0.1", 0, asked=True)) as found:
+        found.probe(45, 20)
+        server = found.sockets[0]
+        server.setblocking(True)
+        with socket.create_connection(("127.0.0.1", found.port)):
+            accepted, _ = server.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
+                assert [accepted.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [45, 5, 4, 20_000]
+
+
+def test_connections_are_not_probed_when_that_is_switched_off() -> None:
+    with closing(listen("127.0.0.1", 0, asked=True)) as found:
+        found.probe(0, 20)
+        assert found.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0

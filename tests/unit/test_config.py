@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fireside.config import SettingError, UnknownSettingError, load, load_client
-from fireside.settings import BY_NAME, CLIENT, SETTINGS, Kind, Setting
+from fireside.settings import BY_NAME, CLIENT, GRPC_WITHOUT_EFFECT, SETTINGS, Kind, Setting
 
 EXAMPLE_VALUES = {Kind.TEXT: "text", Kind.PATH: "/some/path", Kind.SWITCH: "false", Kind.LIST: "a, b"}
 
@@ -17,7 +17,7 @@ EXAMPLE_VALUES = {Kind.TEXT: "text", Kind.PATH: "/some/path", Kind.SWITCH: "fals
 def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder and no settings in the environment."""
     for name in os.environ:
-        if name.startswith("FIRESIDE_"):
+        if name.startswith(("FIRESIDE_", "GRPC_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
@@ -208,3 +208,77 @@ def test_an_address_that_is_none_is_told(url: str) -> None:
 def test_a_client_has_its_own_settings(tmp_path: Path) -> None:
     config = load_client({"url": "https://box:1/", "tls_ca": "ca.pem"})
     assert (config.url, config.tls_ca) == ("https://box:1", tmp_path / "ca.pem")
+
+
+def test_the_names_of_grpc_servers_work_and_ours_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_MAX_MESSAGE_LENGTH", "1000000")
+    monkeypatch.setenv("GRPC_KEEPALIVE_TIME", "30")
+    monkeypatch.setenv("GRPC_KEEPALIVE_TIMEOUT", "5")
+    monkeypatch.setenv("GRPC_MAX_CONCURRENT_STREAMS", "100")
+    config = load({})
+    assert (config.grpc_max_message_length, config.grpc_max_concurrent_streams) == (1_000_000, 100)
+    assert (config.grpc_keepalive_time, config.grpc_keepalive_timeout) == (30.0, 5.0)
+    assert config.sources["grpc_keepalive_time"] == "environment GRPC_KEEPALIVE_TIME"
+    assert config.notes == ()
+    monkeypatch.setenv("FIRESIDE_GRPC_KEEPALIVE_TIME", "40")
+    assert load({}).grpc_keepalive_time == 40
+    assert load({"grpc_keepalive_time": "50"}).grpc_keepalive_time == 50
+    monkeypatch.delenv("FIRESIDE_GRPC_KEEPALIVE_TIME")
+    assert load({}, file=write("grpc_keepalive_time = 10")).grpc_keepalive_time == 30
+
+
+@pytest.mark.parametrize("given", ["2147483648", "9223372036854775807", "4294967296"])
+def test_more_than_grpc_allows_is_taken_as_the_most_with_one_note(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_MAX_MESSAGE_LENGTH", given)
+    config = load({})
+    assert config.grpc_max_message_length == 2**31 - 1
+    (note,) = config.notes
+    assert note == (
+        f"grpc_max_message_length = {given} (environment GRPC_MAX_MESSAGE_LENGTH) is more than is possible: "
+        "2147483647 is used."
+    )
+    assert load({"grpc_max_message_length": "2147483647"}).notes == ()
+    file = write(f"grpc_max_message_length = {given}\n")
+    monkeypatch.delenv("GRPC_MAX_MESSAGE_LENGTH")
+    assert "fireside.toml:1" in load({}, file=file).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("variable", "raw"),
+    [
+        ("GRPC_MAX_MESSAGE_LENGTH", "2GB"),
+        ("GRPC_MAX_MESSAGE_LENGTH", "-1"),
+        ("GRPC_MAX_MESSAGE_LENGTH", "0"),
+        ("GRPC_KEEPALIVE_TIME", "often"),
+        ("GRPC_KEEPALIVE_TIME", "inf"),
+        ("GRPC_MAX_CONCURRENT_STREAMS", "0"),
+    ],
+)
+def test_a_wrong_variable_of_grpc_is_told(variable: str, raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, raw)
+    error = error_of({})
+    assert (error.name, error.value, error.source) == (variable.lower(), raw, f"environment {variable}")
+    assert error.expected.startswith(("a whole number from", "a number of seconds from"))
+
+
+def test_an_unknown_variable_of_grpc_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_MAX_MESSAGE_SIZE", "1")
+    error = error_of({})
+    assert isinstance(error, UnknownSettingError)
+    assert str(error) == (
+        "GRPC_MAX_MESSAGE_SIZE (environment GRPC_MAX_MESSAGE_SIZE) is not a setting: expected GRPC_MAX_MESSAGE_LENGTH."
+    )
+
+
+def test_the_variables_of_the_grpc_library_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRPC_VERBOSITY", "debug")
+    monkeypatch.setenv("GRPC_TRACE", "all")
+    monkeypatch.setenv("GRPC_MAX_MESSAGE_LENGTH", "")
+    assert load({}).sources == {}
+
+
+@pytest.mark.parametrize("variable", GRPC_WITHOUT_EFFECT)
+def test_a_variable_without_effect_is_accepted_and_told(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "10")
+    (note,) = load({}).notes
+    assert note.startswith(f"{variable} = '10' has no effect: ")

@@ -33,7 +33,7 @@ def _flag(setting: Setting) -> Callable[[F], F]:
         setting.flag,
         setting.name,
         metavar="|".join(setting.choices) or setting.kind.value,
-        help=f"{setting.help}  [{setting.env}; default: {setting.shown_default}]",
+        help=f"{setting.help}  [{', '.join((setting.env, *setting.variables))}; default: {setting.shown_default}]",
     )
 
 

@@ -12,6 +12,8 @@ from fireside.cli.failure import CommandError
 
 _BACKLOG = 1024
 _PORTS_TRIED = 100
+# How often a silent client is probed within the time that it has to answer.
+_PROBES = 4
 # An address family that the machine does not have is left out, as long as one is there.
 _NO_SUCH_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
@@ -45,6 +47,21 @@ class Listening:
         if self.everywhere:
             host = "127.0.0.1" if str(ipaddress.IPv4Address(0)) in self.addresses else "::1"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    def probe(self, idle: float, timeout: float) -> None:
+        """Has the system probe clients that are silent for `idle` seconds (0: never), and give up those that confirm
+        neither a probe nor data for `timeout` seconds.
+
+        Connections take this over from the socket that listens. It is what a gRPC server does with pings of HTTP/2,
+        which h2corn does not send; every client answers it, and a proxy or a router sees that the connection lives.
+        """
+        for sock in self.sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(idle > 0))
+            if idle > 0 and hasattr(socket, "TCP_KEEPIDLE") and hasattr(socket, "TCP_USER_TIMEOUT"):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, round(idle)))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, max(1, round(timeout / _PROBES)))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(timeout * 1000))
 
     def refuse(self) -> None:
         """Refuses new connections from now on, whoever else has a duplicate of the sockets.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import os
 import socket
 from dataclasses import replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fireside.edge.tls import TlsFiles
+
+logger = logging.getLogger(__name__)
 
 _EXAMPLES = """
 fireside serve
@@ -55,7 +58,10 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
     from fireside.obs import log
 
     log.set_up(config.log_level, config.log_format)
+    for note in config.notes:
+        logger.warning(note)
     listening = listen(config.host, config.port, asked=config.port_asked)
+    listening.probe(config.grpc_keepalive_time, config.grpc_keepalive_timeout)
     try:
         _make_data_dir(config)
         tls = _certificates(config)

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 _CLOSING_SECONDS = 5.0
 # Messages are limited far below this by the edge, which says so properly; this is for whoever sends without end.
 _MAX_BODY = 16 * 1024 * 1024
+_MAX_ENVELOPE = 64 * 1024
 # A reader that takes nothing for so long is cut off; it resumes when it comes back.
 _STALL_SECONDS = 60.0
 
@@ -53,8 +54,8 @@ def server_config(config: Config, listening: Listening, tls: TlsFiles | None) ->
         lifespan="off",
         access_log=False,
         log_format="json" if config.log_format == "json" else "text",
-        max_concurrent_streams=config.max_concurrent_streams,
-        max_request_body_size=_MAX_BODY,
+        max_concurrent_streams=config.grpc_max_concurrent_streams,
+        max_request_body_size=max(_MAX_BODY, config.grpc_max_message_length + _MAX_ENVELOPE),
         request_policies=(converse,),
         timeout_keep_alive=config.keep_alive,
         timeout_graceful_shutdown=config.shutdown_grace,

@@ -32,7 +32,7 @@ from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
 from fireside.edge.streams import OpenStreams, Outgoing
 from fireside.edge.validate import Validator
 from fireside.edge.web import WebApp, default_folder
-from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2
+from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
 from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
 from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
@@ -58,6 +58,7 @@ _SERVICE_FILES = (
     chat_service_pb2.DESCRIPTOR,
     conversation_service_pb2.DESCRIPTOR,
     model_service_pb2.DESCRIPTOR,
+    runner_service_pb2.DESCRIPTOR,
 )
 _SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service for file in _SERVICE_FILES for service in file.services_by_name.values()
@@ -75,6 +76,7 @@ _NO_TRAILERS = Reply(
     200, b"", "application/grpc",
     ((b"grpc-status", b"12"), (b"grpc-message", b"this HTTP server sends no trailers: use Connect or gRPC-Web")),
 )  # fmt: skip
+_SMALL_MESSAGE = 2 * 1024 * 1024
 _VERSION_HEADER = HTTP_VERSION_HEADER.encode()
 
 
@@ -88,8 +90,9 @@ class EdgeOptions:
     web_folder: Path = field(default_factory=default_folder)
     """Where the built web app is."""
 
-    read_max_bytes: int = 2 * 1024 * 1024
-    """The largest request message; a larger one is RESOURCE_EXHAUSTED."""
+    read_max_bytes: int = 4 * 1024 * 1024
+    """The largest request message with contents, to the chat; a larger one is RESOURCE_EXHAUSTED. Other services take
+    at most 2 MiB, however large this is: nobody can fill the memory with a list's page token."""
 
     stream_grace: float = 2.0
     """Seconds that open streams get at a shutdown, after the answers have ended, before they are cut off."""
@@ -191,7 +194,7 @@ def _applications(
     return [
         ChatServiceASGIApplication(chat, interceptors=interceptors, codecs=codecs, read_max_bytes=size),
         ConversationServiceASGIApplication(
-            conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=size
+            conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=min(size, _SMALL_MESSAGE)
         ),
         ModelServiceASGIApplication(
             ModelHandlers(services.catalog, authenticate), interceptors=interceptors, codecs=codecs,
