@@ -29,7 +29,7 @@ export interface Position {
 
 export interface LiveSink {
   link(state: LinkState): void;
-  /** The stream began without a cursor: whatever was read before may be stale. Comes before its first batch. */
+  /** The stream began without a cursor: whatever was read before may be stale. Comes before it is said to be live. */
   fresh(): void;
   batch(response: WatchEventsResponse): void;
   /** What the listener has of the logs that it follows. */
@@ -159,8 +159,8 @@ export class LiveStream {
 
   #opened(fresh: boolean): void {
     this.#attempt = 0;
-    this.#set({ kind: "live" });
     if (fresh) this.options.sink.fresh();
+    this.#set({ kind: "live" });
   }
 
   #heard(response: WatchEventsResponse): void {

@@ -35,6 +35,8 @@ export interface AppOptions {
 
 /** Conversations that are kept ready, so that going back to one shows it at once. */
 const KEPT = 8;
+/** How long what is read at the start waits for the live stream. Milliseconds. */
+const START_MS = 300;
 
 /** Which conversation is shown, and those shown before. */
 class Chats {
@@ -122,9 +124,14 @@ export function createApp(options: AppOptions): App {
   for (const order of new Outbox(storage).orders()) {
     if (order.parentId === "") conversations.begin(order.conversationId, order.text.slice(0, 60), order.model);
   }
-  models.reload();
-  conversations.reload();
+  live.start(() => {
+    models.reload();
+    conversations.reload();
+  });
   const chat = new Chats(services, new Drafts(storage, () => clock.now()), router).shown;
+  clock.after(START_MS, () => {
+    live.begin();
+  });
   const connection = new ConnectionStatus(live, clock);
   return { live, state: { conversations, chat, models, settings, connection, router, notices } };
 }

@@ -76,6 +76,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
       ended: () => {
         this.#show.now();
       },
+      lost: () => { this.#reader.refresh(); },
     });
     this.#screen = new ChatScreen(this.#branch, this.#logs, () => services.clock.now());
     this.#reader = this.#makeReader();
@@ -84,7 +85,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     this.#listen();
     for (const order of outbox.orders(this.id)) this.#orders.place(order);
     if (options.isNew) this.#show.now();
-    else this.reload();
+    else services.live.start(() => { this.reload(); });
   }
 
   #makeReader(): BranchReader {

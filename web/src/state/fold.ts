@@ -85,5 +85,7 @@ function ended(message: Message, end: Ended): Message {
   if (end.etag !== "") after.etag = end.etag;
   if (end.error !== undefined) after.error = end.error;
   if (end.usage !== undefined) after.usage = end.usage;
+  // Another model stood in for the one that was asked.
+  if (end.model !== "") after.model = end.model;
   return after;
 }

@@ -32,6 +32,8 @@ interface Log {
   /** Ends the direct reading of this log, if there is one. */
   direct: AbortController | null;
   directAttempt: number;
+  /** The live stream said that it cannot bring it. */
+  broken: boolean;
   cancelTimer: () => void;
 }
 
@@ -59,6 +61,12 @@ export class Generations {
       unknown: (id) => {
         const log = this.#logs.get(id);
         if (log !== undefined) this.#readDirectly(log);
+      },
+      broken: (id) => {
+        const log = this.#logs.get(id);
+        if (log === undefined) return;
+        log.broken = true;
+        this.#readDirectly(log);
       },
     });
   }
@@ -91,6 +99,7 @@ export class Generations {
         followers: new Set(),
         direct: null,
         directAttempt: 0,
+        broken: false,
         cancelTimer: () => undefined,
       };
       this.#logs.set(id, log);
@@ -118,7 +127,7 @@ export class Generations {
     if (log.followers.size === 0 || log.fold.ended || log.direct !== null) return;
     log.cancelTimer();
     log.cancelTimer = this.options.clock.after(GRACE_MS, () => {
-      const brought = this.options.live.link.get().kind === "live" && log.fold.message !== null;
+      const brought = this.options.live.link.get().kind === "live" && log.fold.message !== null && !log.broken;
       if (brought) this.#ensure(log);
       else this.#readDirectly(log);
     });
@@ -168,6 +177,7 @@ export class Generations {
   #fromLive(id: string, events: readonly Event[]): void {
     const log = this.#log(id);
     const before = log.fold.lastSeq;
+    if (events.length > 0) log.broken = false;
     if (!this.#apply(log, events)) {
       this.options.live.want(id);
       return;

@@ -5,6 +5,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import type { AccountEvent } from "../gen/fireside/v1/account_event_pb.ts";
 import { WatchEventsResponseSchema } from "../gen/fireside/v1/chat_service_pb.ts";
 import type { Event } from "../gen/fireside/v1/generation_pb.ts";
+import type { Failure } from "../gen/fireside/v1/message_pb.ts";
 import type { Hint, LinkState } from "../rpc/live.ts";
 import type { TabWire, ToTab } from "../rpc/wire.ts";
 import { Store } from "./store.ts";
@@ -17,12 +18,16 @@ export interface LiveListener {
   log?(generationId: string, events: readonly Event[]): void;
   /** Who owns the stream does not know this generation. */
   unknown?(generationId: string): void;
+  /** The server cannot bring this log (any further) by the live stream. */
+  broken?(generationId: string, failure: Failure): void;
 }
 
 export class LiveClient {
   readonly link = new Store<LinkState>({ kind: "connecting", attempt: 1 });
   #listeners: readonly LiveListener[] = [];
   #wire: TabWire | null = null;
+  /** What waits for the stream to begin; null once it is known how that went. */
+  #first: (() => void)[] | null = [];
 
   /** Listeners are called in the order in which they came. Returns what ends that. */
   listen(listener: LiveListener): () => void {
@@ -30,6 +35,22 @@ export class LiveClient {
     return () => {
       this.#listeners = this.#listeners.filter((other) => other !== listener);
     };
+  }
+
+  /**
+   * Calls `read` for what is there at the start. Reading waits a moment for the stream, since whatever was read before
+   * that is live would be read again then. A listener with `fresh` is called by that instead.
+   */
+  start(read: () => void): void {
+    if (this.#first === null) read();
+    else this.#first.push(read);
+  }
+
+  /** Nothing waits for the stream any longer. */
+  begin(): void {
+    const waiting = this.#first ?? [];
+    this.#first = null;
+    for (const read of waiting) read();
   }
 
   /** Talks to this hub from now on; the one before is left. */
@@ -57,9 +78,13 @@ export class LiveClient {
   }
 
   #take(message: ToTab): void {
-    if (message.kind === "link") this.link.set(message.state);
-    else if (message.kind === "fresh") for (const listener of this.#listeners) listener.fresh?.();
-    else if (message.kind === "batch") this.#batch(message.bytes);
+    if (message.kind === "link") {
+      this.link.set(message.state);
+      if (message.state.kind !== "connecting") this.begin();
+    } else if (message.kind === "fresh") {
+      this.#first = null;
+      for (const listener of this.#listeners) listener.fresh?.();
+    } else if (message.kind === "batch") this.#batch(message.bytes);
     else for (const listener of this.#listeners) listener.unknown?.(message.generationId);
   }
 
@@ -68,8 +93,11 @@ export class LiveClient {
     for (const event of response.events) {
       for (const listener of this.#listeners) listener.account?.(event);
     }
-    for (const { generationId, events } of response.generationEvents) {
-      for (const listener of this.#listeners) listener.log?.(generationId, events);
+    for (const { generationId, events, failure } of response.generationEvents) {
+      for (const listener of this.#listeners) {
+        listener.log?.(generationId, events);
+        if (failure !== undefined) listener.broken?.(generationId, failure);
+      }
     }
   }
 }

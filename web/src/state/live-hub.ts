@@ -107,13 +107,15 @@ export class LiveHub implements LiveSink {
 
   batch(response: WatchEventsResponse): void {
     for (const event of response.events) this.#account(event);
-    for (const { generationId, events } of response.generationEvents) {
+    for (const { generationId, events, failure } of response.generationEvents) {
       if (!this.#log(generationId, events)) {
         // Resume positions say where each log really is, so one reconnect mends any gap. Nothing of this batch was
         // passed on, but folds before the gap went ahead: the tabs ask for what they miss.
         this.#stream.restart();
         return;
       }
+      // Asked for again, it would fail again; each tab reads it by itself.
+      if (failure !== undefined) this.#folds.delete(generationId);
     }
     const bytes = toBinary(WatchEventsResponseSchema, response);
     for (const [wire, seat] of this.#wires) if (seat.greeted) wire.send({ kind: "batch", bytes });

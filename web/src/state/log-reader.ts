@@ -13,6 +13,8 @@ export interface LogListener {
   grew(): void;
   /** An answer is complete. */
   ended(): void;
+  /** There is no such log (any more): the server's listing says what became of the answer. */
+  lost(): void;
 }
 
 interface Followed {
@@ -86,7 +88,7 @@ export class LogReader {
           if (ready) this.#changed(followed);
         },
         lost: () => {
-          // The server's listing says what became of it; `generationEnded` makes the chat read that.
+          this.listener.lost();
         },
       },
       expected || known !== undefined,

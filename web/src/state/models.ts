@@ -1,7 +1,7 @@
 // The models that can be chosen.
 
 import type { Model } from "../gen/fireside/v1/model_pb.ts";
-import { ModelState } from "../gen/fireside/v1/model_pb.ts";
+import { ModelState, ModelTask } from "../gen/fireside/v1/model_pb.ts";
 import { calling, type Api, type RetryOptions } from "../rpc/api.ts";
 import { appError } from "./errors.ts";
 import type { LiveClient } from "./live-client.ts";
@@ -69,10 +69,15 @@ export class ModelList extends Store<ModelsState> implements Models {
     }
     this.#all = models.map(modelView);
     for (const { id } of models) this.#listed.add(id);
-    const shown = models.flatMap((model, index) => (model.hidden ? [] : [this.#all[index] as ModelView]));
+    const shown = models.flatMap((model, index) => (isOffered(model) ? [this.#all[index] as ModelView] : []));
     const defaultId = models.find((model) => model.default)?.id ?? "";
     this.set({ phase: "ready", models: shown, defaultId, hint, error: null });
   }
+}
+
+/** Whether people may choose it to chat with. */
+function isOffered({ hidden, tasks }: Model): boolean {
+  return !hidden && (tasks.length === 0 || tasks.some((task) => task !== ModelTask.EMBED));
 }
 
 function modelView(model: Model): ModelView {
@@ -85,5 +90,7 @@ function modelView(model: Model): ModelView {
     available: model.state !== ModelState.UNAVAILABLE,
     reason: model.stateMessage,
     isDefault: model.default,
+    loaded: model.loaded,
+    aliasOf: model.aliasOf,
   };
 }

@@ -244,11 +244,15 @@ export interface ModelView {
   /** Why it cannot answer and what to do; the server's sentence. */
   readonly reason: string;
   readonly isDefault: boolean;
+  /** It is in memory, so that its first word comes soon. False also where nobody says. */
+  readonly loaded: boolean;
+  /** The models that it stands for; empty unless it is an alias. */
+  readonly aliasOf: readonly string[];
 }
 
 export interface ModelsState {
   readonly phase: "loading" | "ready" | "failed";
-  /** Without those made for tests. */
+  /** Those to chat with, without those made for tests. */
   readonly models: readonly ModelView[];
   /** The one that new conversations start with; empty when there is none. */
   readonly defaultId: string;

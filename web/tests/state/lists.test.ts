@@ -4,7 +4,7 @@ import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { ConversationSchema } from "../../src/gen/fireside/v1/conversation_pb.ts";
-import { ModelSchema, ModelState } from "../../src/gen/fireside/v1/model_pb.ts";
+import { ModelSchema, ModelState, ModelTask } from "../../src/gen/fireside/v1/model_pb.ts";
 import type { Conversations, ConversationView } from "../../src/state/types.ts";
 import { ask, Browser, Tab } from "./browser.ts";
 import { TestServer } from "./server.ts";
@@ -184,4 +184,40 @@ test("models: the picker leaves out those made for tests, and a lost one falls b
   server.models.splice(1, 1);
   server.announce({ case: "modelsChanged", value: { $typeName: "fireside.v1.ModelsChanged" } });
   await until(() => tab.state.model === "");
+});
+
+test("what is there at the start is read once", async () => {
+  tab = await browser.open();
+  await browser.clock.pass(1_000);
+  expect(server.calls.filter((call) => call.startsWith("list"))).toEqual(["listModels", "listConversations"]);
+  const other = await browser.open();
+  await browser.clock.pass(1_000);
+  expect(server.calls.filter((call) => call === "listModels")).toHaveLength(2);
+  expect(other.titles).toEqual(tab.titles);
+});
+
+test("a conversation that is opened by its address is read once", async () => {
+  tab = await browser.open();
+  server.end(await ask(tab, server, "Hello"));
+  server.calls.length = 0;
+  const reloaded = await browser.open(tab.address.path());
+  await browser.clock.pass(1_000);
+  expect(reloaded.messages).toHaveLength(2);
+  expect(server.calls.filter((call) => call === "listMessages")).toHaveLength(1);
+});
+
+test("models that only make vectors are not offered", async () => {
+  server.models.push(
+    create(ModelSchema, { id: "test/vectors", tasks: [ModelTask.EMBED] }),
+    create(ModelSchema, { id: "test/both", tasks: [ModelTask.EMBED, ModelTask.CHAT], loaded: true }),
+    create(ModelSchema, { id: "fast", aliasOf: ["test/both"] }),
+  );
+  tab = await browser.open();
+  const { models } = tab.app.state.models.get();
+  expect(models.map(({ id, loaded, aliasOf }) => [id, loaded, aliasOf])).toEqual([
+    ["test/a", false, []],
+    ["test/both", true, []],
+    ["fast", false, ["test/both"]],
+  ]);
+  expect(tab.app.state.models.find("test/vectors")).not.toBeNull();
 });

@@ -45,7 +45,7 @@ function setUp(listed: string) {
   const generations = new Generations({ api: createApi(server.transport), live, clock, random: certain });
   const branch = new Branch();
   branch.takeNewest([message(listed)], "");
-  const reader = new LogReader(generations, branch, { grew: () => undefined, ended: () => undefined });
+  const reader = new LogReader(generations, branch, { grew: () => undefined, ended: () => undefined, lost: () => undefined });
   const say = (...events: Piece[]): void => {
     const response = create(WatchEventsResponseSchema, { generationEvents: [{ generationId: GENERATION, events }] });
     line.hub.send({ kind: "batch", bytes: toBinary(WatchEventsResponseSchema, response) });
@@ -116,4 +116,18 @@ test("a stream that was cut asks for no more than what is missing", async () => 
   await tab.shows("One, two");
   expect(server.watchRequests.at(-1)).toMatchObject({ resume: [{ generationId: id, afterSeq: 2n }] });
   browser.close();
+});
+
+test("a log that the live stream cannot bring is read from the server, again and again", async () => {
+  const { server, clock, say, text, line } = setUp("");
+  text();
+  say(started);
+  const failure = { reason: "LOG_GONE", message: "It cannot be followed." };
+  const response = create(WatchEventsResponseSchema, { generationEvents: [{ generationId: GENERATION, failure }] });
+  server.down = true;
+  line.hub.send({ kind: "batch", bytes: toBinary(WatchEventsResponseSchema, response) });
+  await until(() => server.calls.length === 1, "the reading");
+  await clock.pass(10_000);
+  expect(server.calls.length).toBeGreaterThan(1);
+  expect(new Set(server.calls)).toEqual(new Set(["watchGeneration"]));
 });
