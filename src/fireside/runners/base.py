@@ -23,7 +23,9 @@ class GenerateRequest:
     `model` is the runner's own name of the model (without the runner's prefix). `messages` is the branch, oldest
     first; when the last one is from the assistant the answer goes on from its text. `session` is the conversation's
     id: requests of one session share a prompt prefix, so a runner may keep its cache by it. `account` is who asks:
-    requests of different accounts take turns in a queue. `tools` are what the model may ask to be called.
+    requests of different accounts take turns in a queue. `tools` are what the model may ask to be called. `deadline`
+    is when the answer is given up, in seconds of time.monotonic(), if that is known: whoever wraps a runner keeps to
+    it, and a runner passes on to its backend what is left of it.
     """
 
     model: str
@@ -32,6 +34,7 @@ class GenerateRequest:
     session: str = ""
     account: str = ""
     tools: tuple[generation_pb2.Tool, ...] = ()
+    deadline: float | None = None
 
 
 class Activity(Enum):
