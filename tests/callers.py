@@ -20,11 +20,11 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 from pyqwest import Client, HTTPTransport, HTTPVersion
 
-from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2
+from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
 
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method
-    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2)
+    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import uuid
 import warnings
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, seed, settings
@@ -19,7 +21,13 @@ from fireside.edge.asgi import request_validator
 from fireside.gen import buf as our_buf
 from fireside.gen.buf import validate as our_buf_validate
 from fireside.gen.buf.validate import validate_pb2
-from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2
+from fireside.gen.v1 import (
+    chat_service_pb2,
+    conversation_service_pb2,
+    model_service_pb2,
+    runner_pb2,
+    runner_service_pb2,
+)
 from fireside.gen.v1.message_pb2 import ImagePart, Part, TextPart
 
 # protovalidate imports the rules by their upstream name; a second copy would clash in the descriptor pool.
@@ -32,25 +40,35 @@ with warnings.catch_warnings():
 
 REQUESTS = [
     method.input_type
-    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2)
+    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
 OURS = request_validator()
+DURATION = Duration.DESCRIPTOR.full_name
 THEIRS = protovalidate.Validator()
 ID = str(uuid.UUID(int=7))
 
 LENGTHS = (1, 2, 3, 64, 65, 128, 129, 200, 201, 255, 256, 257, 512, 513)
 TEXTS = [
     "", ID, ID.upper(), ID + "\n", "\n" + ID, ID.replace("-", ""), ID[:-1] + "g", ID + "0", "image/png",
+    "a", "a-b", "-a", "a-", "A.b:c", "a/b", "a/", "/a", "a/b/c", "a/b\n", "5m", "-1", "5m\n", "5 m", "é", "a" * 40, "a" * 41,
     *("é" * length for length in LENGTHS), *("😀" * length for length in LENGTHS),
 ]  # fmt: skip
 FLOATS = [0.0, -0.0, -0.1, 0.5, 1.0, 1.0000001, 2.0, 2.0000001, -1.0, math.nan, math.inf, -math.inf]
+# That library knows microseconds only.
+NANOS = [0, 1_000, -1_000, 999_999_000]
+SECONDS = [0, 1, -1, 86_399, 86_400, 86_401, 604_800, 604_801]
 COUNTS = [0, 1, 2, 199, 200, 201, 499, 500, 501, 1_000_000, 1_000_001]
 
 
 def described(message: Message) -> list[tuple[str, str]]:
-    return sorted((found.field, found.description) for found in OURS.violations(message))
+    return sorted((found.field, without_seconds(found.description)) for found in OURS.violations(message))
+
+
+def without_seconds(text: str) -> str:
+    """The text without durations: that library prints every one as 0s."""
+    return re.sub(r"\b[0-9.]+s\b", "?", text)
 
 
 def expected(message: Message) -> list[tuple[str, str]]:
@@ -60,12 +78,14 @@ def expected(message: Message) -> list[tuple[str, str]]:
         for element in violation.proto.field.elements:
             name = element.field_name + (f"[{element.index}]" if element.WhichOneof("subscript") == "index" else "")
             path = f"{path}.{name}" if path else name
-        found.append((path, violation.proto.message))
+        found.append((path, without_seconds(violation.proto.message)))
     return sorted(found)
 
 
 def values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
     kind = field.cpp_type
+    if kind == FieldDescriptor.CPPTYPE_MESSAGE and field.message_type.full_name == DURATION:
+        return st.builds(Duration, seconds=st.sampled_from(SECONDS), nanos=st.sampled_from(NANOS))
     if kind == FieldDescriptor.CPPTYPE_MESSAGE:
         return messages(field.message_type, depth + 1)
     if kind == FieldDescriptor.CPPTYPE_STRING:
@@ -134,6 +154,14 @@ def with_parts(*parts: Part) -> chat_service_pb2.GenerateRequest:
     return request
 
 
+def with_runner(**spec: Any) -> runner_service_pb2.CreateRunnerRequest:
+    return runner_service_pb2.CreateRunnerRequest(spec=runner_pb2.RunnerSpec(**spec))
+
+
+def with_alias(alias: str, *targets: str) -> runner_service_pb2.SetModelAliasRequest:
+    return runner_service_pb2.SetModelAliasRequest(alias=runner_pb2.ModelAlias(alias=alias, targets=targets))
+
+
 LIMIT = 1_572_864
 HAND_MADE = {
     "a good one": generate(),
@@ -162,6 +190,14 @@ HAND_MADE = {
             chat_service_pb2.WatchGenerationRequest(generation_id="x", after_seq=-1),
         ]
     ),
+    "a runner": with_runner(name="shed", kind=2, addresses=["http://shed:8000/v1"]),
+    "a runner without anything": with_runner(),
+    "no runner": runner_service_pb2.CreateRunnerRequest(secret="s" * 8193),
+    "a runner of no kind": with_runner(name="shed", kind=99, addresses=["", "a" * 2049], models=["", "m" * 201]),
+    "a runner with limits": with_runner(name="a", kind=6, addresses=["x"] * 65, limits={"concurrency": 100_001}),
+    "an alias": with_alias("fast", "a/b", "c/d"),
+    "an alias with a slash, and no targets": with_alias("a/b"),
+    "an alias with odd targets": with_alias("a.", "a/", "/a", "a", "a/b\n", "a/\n", "\n/b", "a/" + "x" * 300),
 }
 
 
@@ -174,3 +210,14 @@ def test_hand_made_requests_get_the_same_violations(name: str) -> None:
 def test_paths_are_in_protovalidates_notation() -> None:
     message = generate(stop=["a", ""], top_p=0.0)
     assert [found.field for found in OURS.violations(message)] == ["spec.sampling.top_p", "spec.sampling.stop[1]"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "fine"),
+    [(0, 0, False), (0, 1, True), (0, -1, False), (86_400, 0, True), (86_400, 1, False), (-1, 0, False)],
+)
+def test_durations_are_compared_to_the_nanosecond(seconds: int, nanos: int, fine: bool) -> None:
+    request = with_runner(name="a", kind=2, addresses=["x"])
+    request.spec.timeouts.connect.CopyFrom(Duration(seconds=seconds, nanos=nanos))
+    texts = [] if fine else ["must be greater than 0s and less than or equal to 86400s"]
+    assert [found.description for found in OURS.violations(request)] == texts

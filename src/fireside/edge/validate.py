@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, OneofDescriptor
+    from google.protobuf.duration_pb2 import Duration
     from google.protobuf.message import Message
 
     # What is wrong with one value; empty when nothing is.
@@ -73,6 +74,15 @@ def _uuid(wanted: bool) -> ValueRule:  # noqa: FBT001 - the value of the rule
     return rule
 
 
+def _pattern(text: str) -> ValueRule:
+    # RE2's `$` is the end of the text, Python's also stands before a last newline. Classes like \d differ as well.
+    if not text.startswith("^") or not text.endswith("$") or "\\" in text:
+        message = f"the pattern {text!r} is not from ^ to $, or uses more than both dialects agree on"
+        raise UnknownRuleError(message)
+    search = re.compile(text[:-1] + r"\Z").search
+    return lambda value: "" if search(value) else f"does not match regex pattern `{text}`"
+
+
 def _bytes_max_len(limit: int) -> ValueRule:
     return lambda value: f"must be at most {limit} bytes" if len(value) > limit else ""
 
@@ -85,10 +95,17 @@ def _max_items(limit: int) -> ValueRule:
     return lambda value: f"must contain no more than {limit} item(s)" if len(value) > limit else ""
 
 
+def _not_in(values: Sequence[int]) -> ValueRule:
+    refused = frozenset(values)
+    text = f"must not be in list [{', '.join(map(str, values))}]"
+    return lambda value: text if value in refused else ""
+
+
 _RULES: dict[str, dict[str, Callable[[Any], ValueRule]]] = {
-    "string": {"min_len": _min_len, "max_len": _max_len, "max_bytes": _max_bytes, "uuid": _uuid},
+    "string": {"min_len": _min_len, "max_len": _max_len, "max_bytes": _max_bytes, "uuid": _uuid, "pattern": _pattern},
     "bytes": {"max_len": _bytes_max_len},
     "repeated": {"min_items": _min_items, "max_items": _max_items},
+    "enum": {"not_in": _not_in},
 }
 
 
@@ -118,6 +135,20 @@ def _range_rule(limits: dict[str, float], where: str) -> ValueRule:
     return rule
 
 
+def _duration_rule(limits: dict[str, Any], where: str) -> ValueRule:
+    """Compares in nanoseconds. The text has the limits in seconds."""
+    rule = _range_rule({name: limit.seconds + limit.nanos / 1e9 for name, limit in limits.items()}, where)
+    text = re.sub(r"-?[0-9.]+", lambda number: f"{number[0]}s", rule(math.nan))
+    low, high = (limits.get("gte", limits.get("gt")), limits.get("lte", limits.get("lt")))
+    least = -math.inf if low is None else _nanoseconds(low) + ("gt" in limits)
+    most = math.inf if high is None else _nanoseconds(high) - ("lt" in limits)
+    return lambda value: "" if least <= _nanoseconds(value) <= most else text
+
+
+def _nanoseconds(duration: Duration) -> int:
+    return duration.seconds * 1_000_000_000 + duration.nanos
+
+
 def _enum_rule(field: FieldDescriptor) -> ValueRule:
     enum = field.enum_type
     known = frozenset(enum.values_by_number) if enum is not None else frozenset[int]()
@@ -134,7 +165,7 @@ def _value_rules(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> list
     result: list[ValueRule] = []
     limits: dict[str, float] = {}
     for rule, value in typed.ListFields():
-        if kind in _FLOATS + _INTEGERS and rule.name in _RANGE:
+        if kind in (*_FLOATS, *_INTEGERS, "duration") and rule.name in _RANGE:
             limits[rule.name] = value
         elif kind == "enum" and rule.name == "defined_only":
             if value:
@@ -148,11 +179,11 @@ def _value_rules(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> list
         message = f"{where}: a rule of a newer protovalidate is not known here"
         raise UnknownRuleError(message)
     if limits:
-        result.append(_range_rule(limits, where))
+        result.append((_duration_rule if kind == "duration" else _range_rule)(limits, where))
     return result
 
 
-_FIELD_RULES = {"required", "ignore", "repeated", "string", "bytes", "enum", *_FLOATS, *_INTEGERS}
+_FIELD_RULES = {"required", "ignore", "repeated", "string", "bytes", "enum", "duration", *_FLOATS, *_INTEGERS}
 
 
 def _refuse_unknown(where: str, rules: Message, known: set[str]) -> None:
