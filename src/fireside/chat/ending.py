@@ -60,8 +60,14 @@ async def end_live(
 ) -> None:
     """Commits the end of a live log and shows it to its tails. Raises what the store raises after some attempts.
 
-    Nothing is shown before it is durable: a finished answer was promised to survive.
+    Nothing is shown before it is durable: a finished answer was promised to survive. For one that is not kept there is
+    nothing to commit.
     """
+    if not log.kept:
+        _close_record(record, ended, log.last_seq + 1)
+        log.append_durable_end(wire.frame(generation_pb2.Event(seq=record.last_seq, ended=ended)))
+        desk.book.remove(log)
+        return
     await desk.book.seal(log)
     first, payload = log.unstored()
     ending = Ending(record, owner, log.fold.message(), ended, first, payload, log.last_seq + 1)
@@ -92,18 +98,22 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
         message.usage.CopyFrom(ended.usage)
     ended.etag = (await messages.update(tx, message)).etag
     frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
+    _close_record(record, ended, ending.seq)
+    rest = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame)
+    await generations.end(tx, record, rest, lease)
+    news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
+    return frame, news[0]
+
+
+def _close_record(record: generation_pb2.Generation, ended: generation_pb2.Ended, seq: int) -> None:
     record.state = generation_pb2.GENERATION_STATE_ENDED
     record.finish_reason = ended.finish_reason
     if ended.HasField("error"):
         record.error.CopyFrom(ended.error)
     if ended.HasField("usage"):
         record.usage.CopyFrom(ended.usage)
-    record.last_seq = ending.seq
+    record.last_seq = seq
     record.end_time.FromMicroseconds(now_us())
-    rest = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame)
-    await generations.end(tx, record, rest, lease)
-    news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
-    return frame, news[0]
 
 
 async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from fireside.chat import replay, wire
+from fireside.chat.ask import transient_start
 from fireside.chat.ending import Desk
 from fireside.chat.feed import shutting_down
 from fireside.chat.log import LiveLog, LogBook
@@ -28,6 +29,7 @@ from fireside.store import generations
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from fireside.chat.ask import Ask
     from fireside.chat.feed import Feed
     from fireside.core.principal import Principal
     from fireside.runners.catalog import Catalog
@@ -128,13 +130,25 @@ class Engine:
             raise shutting_down()
         return await self._finishing.run(self._begin(principal, spec, body))
 
+    async def start_transient(self, principal: Principal, ask: Ask) -> Run:
+        """Starts an answer that is not kept: nothing of it is stored, and the account's other readers are not told.
+
+        It is found by its id, in this process, until it ends. Raises NotFoundError (no such model),
+        ResourceExhaustedError (the queue is full) and UnavailableError (the server shuts down).
+        """
+        contexts = await self._contexts()
+        if self._draining:
+            raise shutting_down()
+        start, started = transient_start(ask, self._admit(ask.spec.model))
+        return self._launch(principal, start, started, ask.spec.sampling, contexts)
+
     async def _begin(
         self,
         principal: Principal,
         spec: generation_pb2.GenerationSpec,
         body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
     ) -> tuple[generation_pb2.Generation, T]:
-        contexts = {model.id: model.context_length for model in (await self._catalog.models()).models}
+        contexts = await self._contexts()
         opening = Opening(principal, self._admit, self._book.lease())
 
         async def opened(tx: Tx) -> tuple[Start, T]:
@@ -165,11 +179,11 @@ class Engine:
         return run if run is not None and run.owner == principal.id else None
 
     def live_in(self, principal: Principal, conversation_id: str) -> list[Run]:
-        """The live runs of an account, of one conversation or ("") of all."""
+        """The live runs of an account, of one conversation or ("") of all. Without those that are not kept."""
         return [
             run
             for run in self._runs.values()
-            if run.owner == principal.id and conversation_id in ("", run.record.conversation_id)
+            if run.owner == principal.id and run.log.kept and conversation_id in ("", run.record.conversation_id)
         ]
 
     def listen(self, principal: Principal, listener: StartListener) -> None:
@@ -189,6 +203,8 @@ class Engine:
         if run is not None and run.task is not None:
             run.stop(message_pb2.FINISH_REASON_STOPPED)
             await asyncio.wait([run.task])
+            if not run.log.kept:
+                return run.record
         stored = await replay.load(self._db, principal.id, generation_id)
         if stored.record.state == generation_pb2.GENERATION_STATE_RUNNING:
 
@@ -199,8 +215,14 @@ class Engine:
         return stored.record
 
     async def get(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
-        """The stored record. Raises NotFoundError."""
+        """The record, of one that is not kept while it runs. Raises NotFoundError."""
+        if (run := self.live(principal, generation_id)) is not None and not run.log.kept:
+            return run.record
         return (await replay.load(self._db, principal.id, generation_id)).record
+
+    async def _contexts(self) -> dict[str, int]:
+        """Tokens that fit each model, 0 where that is not known."""
+        return {model.id: model.context_length for model in (await self._catalog.models()).models}
 
     def _admit(self, wanted: str) -> str:
         runner, name = self._catalog.resolve(wanted)
@@ -214,7 +236,7 @@ class Engine:
         started: generation_pb2.Event,
         sampling: generation_pb2.SamplingOptions,
         contexts: dict[str, int],
-    ) -> None:
+    ) -> Run:
         """From here to the creation of the task there is no await: who sees the row also finds the run."""
         record = start.record
         runner, name = self._catalog.resolve(record.model)
@@ -222,15 +244,17 @@ class Engine:
             start.history, name, sampling,
             context_length=contexts.get(record.model, 0), session=record.conversation_id,
         )  # fmt: skip
-        log = LiveLog(record.id, started)
+        log = LiveLog(record.id, started, kept=start.kept)
         run = Run(record, principal.id, log)
         self._book.add(log)
         self._runs[record.id] = run
         run.task = asyncio.create_task(run_generation(run, self.desk, runner, request))
         run.task.add_done_callback(lambda task: self._forget(run, task))
-        self.desk.feed.publish(principal.id, start.news)
-        for listener in self._listeners.get(principal.id, ()):
-            listener.on_start(run)
+        if start.kept:
+            self.desk.feed.publish(principal.id, start.news)
+            for listener in self._listeners.get(principal.id, ()):
+                listener.on_start(run)
+        return run
 
     def _forget(self, run: Run, task: asyncio.Task[None]) -> None:
         self._runs.pop(run.record.id, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,14 +54,18 @@ class LiveLog:
 
     __slots__ = (
         "_closed", "_ended", "_error", "_first", "_frames", "_sleepers", "_stored", "_wakers",
-        "activity", "activity_version", "flight", "fold", "generation_id", "last_append", "sealed", "seq_limit",
+        "activity", "activity_version", "flight", "fold", "generation_id", "kept", "last_append", "sealed", "seq_limit",
     )  # fmt: skip
 
-    def __init__(self, generation_id: str, started: generation_pb2.Event) -> None:
-        """`started` is event 1, durable already, and RESERVE numbers after it are reserved."""
+    def __init__(self, generation_id: str, started: generation_pb2.Event, *, kept: bool = True) -> None:
+        """`started` is event 1, durable already, and RESERVE numbers after it are reserved.
+
+        A log that is not `kept` never goes to the store.
+        """
         self.generation_id = generation_id
+        self.kept = kept
         # The highest number that may be shown.
-        self.seq_limit = started.seq + RESERVE
+        self.seq_limit = started.seq + RESERVE if kept else sys.maxsize
         self.fold = Fold()
         self.fold.apply(started)
         self.activity = generation_pb2.Heartbeat()
@@ -69,7 +74,7 @@ class LiveLog:
         # The flush that is under way for this log: there is never more than one, so that no event is stored twice.
         self.flight: asyncio.Future[None] | None = None
         # The end is being committed: no flush may begin.
-        self.sealed = False
+        self.sealed = not kept
         self._frames = [wire.frame(started)]
         self._first = started.seq
         self._stored = 1
@@ -273,7 +278,7 @@ class LogBook:
         self._note(log)
 
     def _note(self, log: LiveLog) -> None:
-        if log not in self._dirty:  # an event that comes during a flush is for the next one
+        if log.kept and log not in self._dirty:  # an event that comes during a flush is for the next one
             self._dirty.add(log)
             self._flush_wanted.set()
 

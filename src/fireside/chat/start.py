@@ -34,12 +34,16 @@ _CONTINUABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A generation that is durable. `started` is None when it was there before; then nothing is to be run."""
+    """A generation that is durable. `started` is None when it was there before; then nothing is to be run.
+
+    One that is not `kept` is not durable: nothing of it is in the store or will be.
+    """
 
     record: generation_pb2.Generation
     started: generation_pb2.Event | None = None
     history: tuple[message_pb2.Message, ...] = ()
     news: tuple[News, ...] = ()
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +83,7 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     if spec.HasField("send"):
         history = [await add_user_message(tx, conversation, spec.send)]
     answer = await (messages.update(tx, answer) if extends else messages.insert(tx, answer))
-    record = generation_pb2.Generation(
-        id=spec.generation_id,
-        conversation_id=conversation.id,
-        message_id=answer.id,
-        model=model,
-        state=generation_pb2.GENERATION_STATE_RUNNING,
-        last_seq=1,
-    )
-    record.create_time.FromMicroseconds(now_us())
-    started = generation_pb2.Event(seq=1, started=generation_pb2.Started(message=answer))
-    stored = generations.StoredGeneration(record, owner, fingerprint, 1 + RESERVE, stop_requested=False)
-    await generations.insert(tx, stored, opening.lease, wire.frame(started))
+    record, started = await open_log(tx, answer, fingerprint, opening)
     if not history or history[0].parent_id:
         leaf = answer.id if extends else answer.parent_id
         history = list(reversed(await messages.branch(tx, conversation.id, leaf, _HISTORY)))
@@ -99,6 +92,26 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
         change = account_event_pb2.AccountEvent(conversation_created=conversation)
     begun = account_event_pb2.AccountEvent(generation_started=record)
     return Start(record, started, tuple(history), tuple(await write_news(tx, owner, change, begun)))
+
+
+async def open_log(
+    tx: Tx, answer: message_pb2.Message, fingerprint: bytes, opening: Opening
+) -> tuple[generation_pb2.Generation, generation_pb2.Event]:
+    """Inserts the generation that writes a stored `answer`, with the first event of its log."""
+    record, started = first_of(answer)
+    stored = generations.StoredGeneration(record, opening.principal.id, fingerprint, 1 + RESERVE, stop_requested=False)
+    await generations.insert(tx, stored, opening.lease, wire.frame(started))
+    return record, started
+
+
+def first_of(answer: message_pb2.Message) -> tuple[generation_pb2.Generation, generation_pb2.Event]:
+    """The generation that starts to write `answer` now, and the first event of its log."""
+    record = generation_pb2.Generation(
+        id=answer.generation_id, conversation_id=answer.conversation_id, message_id=answer.id, model=answer.model,
+        state=generation_pb2.GENERATION_STATE_RUNNING, last_seq=1,
+    )  # fmt: skip
+    record.create_time.FromMicroseconds(now_us())
+    return record, generation_pb2.Event(seq=1, started=generation_pb2.Started(message=answer))
 
 
 async def add_user_message(
