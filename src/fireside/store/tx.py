@@ -7,13 +7,16 @@ outside the transaction. An error that a method of `tx` raises ends the transact
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from fireside.core.errors import AbortedError, AlreadyExistsError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
     from typing import TypeAlias
+
+NOTE_BYTES = 7_000
+"""The longest payload of a note. PostgreSQL takes 8,000 bytes with what is put before it."""
 
 Value = int | float | str | bytes | None
 Row = tuple[Value, ...]
@@ -49,6 +52,13 @@ class Tx(Protocol):
         """Runs one statement for each row of arguments."""
         ...
 
+    async def notify(self, topic: str, payload: str) -> None:
+        """Once this is committed, tells all other processes on the database (Database.listen); nothing where there is none.
+
+        `topic` is one word, and `payload` has at most NOTE_BYTES bytes of UTF-8. ValueError otherwise.
+        """
+        ...
+
 
 def refuse_nul(args: Row) -> None:
     """Raises InvalidArgumentError for text with a NUL character, which PostgreSQL cannot store as text.
@@ -58,6 +68,24 @@ def refuse_nul(args: Row) -> None:
     for value in args:
         if type(value) is str and "\0" in value:
             raise InvalidArgumentError("NUL_CHARACTER", "An id contains a NUL character; send it without.")
+
+
+class Note(NamedTuple):
+    """What other processes are told after a commit."""
+
+    topic: str
+    payload: str
+
+
+def note_to(notes: list[Note] | None, topic: str, payload: str) -> None:
+    """Adds a note, once. `notes` is None in a body that only reads, which is TransactionMisuseError."""
+    if notes is None:
+        raise TransactionMisuseError("A read body tried to notify.")
+    if not topic or " " in topic or len(payload.encode()) > NOTE_BYTES:
+        raise ValueError("a note has a topic of one word and a payload of at most 7,000 bytes")
+    note = Note(topic, payload)
+    if note not in notes:
+        notes.append(note)
 
 
 def id_taken(table: str) -> AlreadyExistsError:

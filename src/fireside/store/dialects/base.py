@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
     from fireside.store.tx import Body, T
+
+Listener: TypeAlias = "Callable[[str, str], None]"
+MISSED: Final = ""
+"""The topic of what a listener hears when notes may have been lost: it has to look at the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +29,18 @@ class StoreOptions:
     timeout: float = 30.0
     """Seconds to wait for a connection, a lock or a statement before UnavailableError."""
 
+    shared: bool = False
+    """SQLite: other processes use the file too. Whoever starts them has prepared it and holds its lock (hold.py)."""
+
 
 class Database(Protocol):
     """An open database. Its schema is the one of this build."""
 
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        ...
+    dialect: str
+    """`sqlite` or `postgresql`."""
 
-    @property
-    def exclusive(self) -> bool:
-        """Whether no other process can have the database open: then whatever a process left running is dead."""
-        ...
+    exclusive: bool
+    """Whether no other process can have the database open: then whatever a process left running is dead."""
 
     async def write(self, body: Body[T]) -> T:
         """Runs `body` in a transaction and returns its result once it is durable.
@@ -47,6 +53,13 @@ class Database(Protocol):
 
     async def read(self, body: Body[T]) -> T:
         """Runs `body` in a transaction that cannot write. It sees all that was written before the call."""
+        ...
+
+    async def listen(self, listener: Listener) -> None:
+        """Calls `listener(topic, payload)` on the event loop for each note (Tx.notify) of another process, from now on.
+
+        At best effort: notes may be lost, which MISSED tells where it is known; so look at the store now and then.
+        """
         ...
 
     async def close(self) -> None:

@@ -12,14 +12,15 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from fireside.core.errors import FiresideError, NotFoundError, UnavailableError
 from fireside.store import fresh, revisions, upgrade
 from fireside.store.dialects.base import MIGRATION_LOCK
-from fireside.store.tx import StaleRowError, T, TransactionMisuseError, id_taken, refuse_nul
+from fireside.store.dialects.postgres_ear import NOTIFY, Ear
+from fireside.store.tx import StaleRowError, T, TransactionMisuseError, id_taken, note_to, refuse_nul
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from fireside.store.dialects.base import StoreOptions
-    from fireside.store.tx import Body, Row, Value
+    from fireside.store.dialects.base import Listener, StoreOptions
+    from fireside.store.tx import Body, Note, Row, Value
 
 # Another transaction was in the way; the same body, run again, sees what that one did.
 _LOST_RACE = (
@@ -47,7 +48,7 @@ class _Connection(Protocol):
 
     async def fetchval(self, query: str, *args: Value) -> Value: ...
 
-    async def execute(self, query: str, *args: Value) -> str: ...
+    async def execute(self, query: str, *args: Value | Sequence[str]) -> str: ...
 
     async def executemany(self, command: str, args: Sequence[Row]) -> None: ...
 
@@ -87,7 +88,7 @@ async def open_postgres(url: str, options: StoreOptions) -> PostgresDatabase:
     except BaseException:
         pool.terminate()
         raise
-    return PostgresDatabase(pool, options.timeout)
+    return PostgresDatabase(pool, options.timeout, Ear(url, options.timeout))
 
 
 async def _connect(url: str, options: StoreOptions) -> _Pool:
@@ -119,10 +120,12 @@ async def _keep(_connection: object) -> None:
 
 
 class PostgresTx:
-    """Runs the statements of one body on a connection of the pool."""
+    """Runs the statements of one body on a connection of the pool, and keeps its notes."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, notes: list[Note] | None) -> None:
+        """`notes` gets what the body wants to tell; None for a body that only reads."""
         self._connection = connection
+        self._notes = notes
 
     async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
         """See Tx."""
@@ -142,6 +145,10 @@ class PostgresTx:
             refuse_nul(row)
         await self._connection.executemany(sql, rows)
 
+    async def notify(self, topic: str, payload: str) -> None:
+        """See Tx."""
+        note_to(self._notes, topic, payload)
+
 
 class PostgresDatabase:
     """A Database on a server, which other processes may use at the same time."""
@@ -149,8 +156,9 @@ class PostgresDatabase:
     dialect = "postgresql"
     exclusive = False
 
-    def __init__(self, pool: _Pool, timeout: float) -> None:
+    def __init__(self, pool: _Pool, timeout: float, ear: Ear) -> None:
         self._pool = pool
+        self._ear = ear
         self._timeout = timeout
         self._closed = False
         self._running = 0
@@ -176,9 +184,14 @@ class PostgresDatabase:
         with self._counted():
             return await self._once(body, readonly=True)
 
+    async def listen(self, listener: Listener) -> None:
+        """See Database."""
+        await self._ear.listen(listener)
+
     async def close(self) -> None:
         """See Database."""
         self._closed = True
+        await self._ear.aclose()
         try:
             async with asyncio.timeout(self._timeout):
                 # A closing pool refuses those who still wait for a connection; let them all through first.
@@ -209,7 +222,10 @@ class PostgresDatabase:
                 self._pool.acquire(timeout=self._timeout) as connection,
                 connection.transaction(isolation=isolation, readonly=readonly),
             ):
-                result = await body(PostgresTx(connection))
+                notes: list[Note] = []
+                result = await body(PostgresTx(connection, None if readonly else notes))
+                if notes and self._ear.others:
+                    await connection.execute(NOTIFY, self._ear.spoken(notes))
                 committing = not readonly
                 return result
         except (FiresideError, asyncpg.DataError, *_LOST_RACE):

@@ -44,6 +44,11 @@ def lock(path: Path) -> int:
     return descriptor
 
 
+def unlock(descriptor: int) -> None:
+    """Ends `lock`, unless another process has inherited it."""
+    os.close(descriptor)
+
+
 def connect(path: Path, timeout: float, *, query_only: bool) -> sqlite3.Connection:
     """Opens a connection that one thread at a time may use. Transactions are begun by hand."""
     connection = sqlite3.connect(
