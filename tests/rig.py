@@ -15,6 +15,7 @@ from fireside.chat.wire import events_of
 from fireside.core.principal import LOCAL, Principal
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.catalog import Catalog
+from fireside.runners.managed import ManagedOptions, ManagedRunner
 from fireside.runners.scripted import ScriptedRunner
 from fireside.store.db import Database
 
@@ -114,11 +115,14 @@ class Rig:
 async def open_rig(db: Database) -> AsyncIterator[Rig]:
     """A rig on `db`, which stays open afterwards."""
     feed = Feed(db)
-    engine = Engine(db, Catalog([ScriptedRunner()]), feed)
+    scripted = ScriptedRunner()
+    catalog = Catalog([ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)])
+    engine = Engine(db, catalog, feed)
     feed.open()
     await engine.open()
     try:
         yield Rig(db, engine, Conversations(db, feed, engine), feed)
     finally:
         await engine.aclose()
+        await catalog.aclose()
         await feed.aclose()

@@ -14,14 +14,17 @@ from fireside.edge.health import Readiness
 from fireside.runners.catalog import Catalog
 from fireside.runners.llama import LlamaRunner
 from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.managed import ManagedOptions, ManagedRunner
+from fireside.runners.registry import Registry, RegistryOptions
 from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.sealing import FileKey, Sealer
 from fireside.store.db import open_database
+from fireside.store.runner_shelf import RunnerShelf
 
 if TYPE_CHECKING:
     from connectrpc.request import Headers
 
     from fireside.config import Config
-    from fireside.runners.base import Runner
 
 
 class App:
@@ -63,8 +66,13 @@ async def open_app(config: Config) -> App:
     async with AsyncExitStack() as stack:
         db = await open_database(config.database_url)
         stack.push_async_callback(db.close)
-        catalog = Catalog(_runners(config), config.default_model)
+        catalog = Catalog((), config.default_model)
         stack.push_async_callback(catalog.aclose)
+        sealer = Sealer(FileKey(config.data_dir / "secret.key"))
+        registry = Registry(catalog, _runners(config), RunnerShelf(db), sealer, RegistryOptions())
+        await registry.open()
+        stack.push_async_callback(registry.aclose)
+        await db.listen(lambda topic, _payload: registry.heard(topic))
         feed = Feed(db)
         stack.push_async_callback(feed.aclose)
         feed.open()
@@ -72,7 +80,9 @@ async def open_app(config: Config) -> App:
         stack.push_async_callback(engine.aclose)
         await engine.open()
         readiness = Readiness()
-        services = Services(engine, Conversations(db, feed, engine), feed, catalog, _authenticate, readiness)
+        services = Services(
+            engine, Conversations(db, feed, engine), feed, catalog, registry, _authenticate, readiness
+        )
         # The name that the server is bound to is one that its users call it by.
         options = EdgeOptions(
             allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
@@ -80,9 +90,9 @@ async def open_app(config: Config) -> App:
         return App(build_asgi(services, options), engine, feed, readiness, stack.pop_all())
 
 
-def _runners(config: Config) -> list[Runner]:
+def _runners(config: Config) -> list[ManagedRunner]:
     """The first one whose model can answer gives the default model."""
-    runners: list[Runner] = []
+    runners: list[ManagedRunner] = []
     if config.local_model:
         options = LlamaOptions(
             models_dir=config.models_dir,
@@ -90,14 +100,20 @@ def _runners(config: Config) -> list[Runner]:
             context_tokens=config.llama_context,
             threads=config.llama_threads,
             idle_stop=config.llama_idle_stop,
-            queue_length=config.queue_length,
-            queue_wait=config.queue_wait,
         )
         local = LlamaRunner(options)
         # Whoever opens the page now wants the first answer soon; unused, the process ends after the idle time.
         local.prewarm()
-        runners.append(local)
-    return [*runners, ScriptedRunner()]
+        limits = ManagedOptions(
+            concurrency=config.llama_slots,
+            queue_length=config.queue_length,
+            queue_wait=config.queue_wait,
+            failures_to_rest=0,
+        )
+        runners.append(ManagedRunner(local, limits, local.refuse))
+    # Neither is ever left alone: the engine of the local model has its own pauses, and a script fails as it was told to.
+    scripted = ScriptedRunner()
+    return [*runners, ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)]
 
 
 def _authenticate(_headers: Headers) -> Principal:

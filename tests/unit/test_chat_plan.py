@@ -5,6 +5,7 @@ from __future__ import annotations
 from fireside.chat.plan import estimate_tokens, plan
 from fireside.chat.start import title_of
 from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.runners.base import GenerateRequest
 
 
 def said(role: message_pb2.Role, text: str) -> message_pb2.Message:
@@ -12,8 +13,8 @@ def said(role: message_pb2.Role, text: str) -> message_pb2.Message:
 
 
 def planned(history: list[message_pb2.Message], context_length: int) -> list[str]:
-    sampling = generation_pb2.SamplingOptions()
-    request = plan(history, "m", sampling, context_length=context_length, session="s")
+    wish = GenerateRequest("m", (), generation_pb2.SamplingOptions(), "s")
+    request = plan(history, wish, context_length=context_length)
     return [message.parts[0].text.text for message in request.messages]
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from fireside.cli.main import main
 from fireside.config import Config
 from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.managed import ManagedOptions
 from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS
 from tools import reference
 
@@ -50,14 +51,14 @@ def test_the_example_holds_the_defaults() -> None:
 
 
 def test_the_defaults_are_those_of_the_runner() -> None:
-    options = LlamaOptions(models_dir=Path())
+    options, limits = LlamaOptions(models_dir=Path()), ManagedOptions()
     pairs = {
         "llama_slots": options.slots,
         "llama_context": options.context_tokens,
         "llama_threads": options.threads,
         "llama_idle_stop": options.idle_stop,
-        "queue_length": options.queue_length,
-        "queue_wait": options.queue_wait,
+        "queue_length": limits.queue_length,
+        "queue_wait": limits.queue_wait,
     }
     assert {name: BY_NAME[name].default for name in pairs} == pairs
 

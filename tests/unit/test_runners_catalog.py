@@ -8,12 +8,13 @@ import pytest
 
 from fireside.core.errors import NotFoundError, UnavailableError
 from fireside.gen.v1 import model_pb2
-from fireside.runners.base import Delta, Finished, GenerateRequest, RunnerInfo
+from fireside.runners.base import Delta, Embeddings, Finished, GenerateRequest, Runner, RunnerInfo
 from fireside.runners.catalog import NO_RUNNER_HINT, Catalog
+from fireside.runners.managed import ManagedOptions, ManagedRunner
 from fireside.runners.scripted import ScriptedRunner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
 READY, AWAY = model_pb2.MODEL_STATE_READY, model_pb2.MODEL_STATE_UNAVAILABLE
 
@@ -40,14 +41,23 @@ class FixedRunner:
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         yield Finished()
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        return Embeddings(())
+
     async def aclose(self) -> None:
         self.closed = True
         if self._breaks:
             raise UnavailableError("RUNNER_DIED", "gone")
 
 
+def catalog_of(*runners: Runner, default: str = "", **options: bool) -> Catalog:
+    """A catalog of managed runners that are looked at only when somebody asks."""
+    managed = [ManagedRunner(runner, ManagedOptions(check_interval=0, **options)) for runner in runners]
+    return Catalog(managed, default)
+
+
 async def test_models_of_all_runners_with_the_first_ready_one_as_default() -> None:
-    catalog = Catalog([FixedRunner("a", {"x": AWAY}), ScriptedRunner(), FixedRunner("b", {"y": READY, "z": READY})])
+    catalog = catalog_of(FixedRunner("a", {"x": AWAY}), ScriptedRunner(), FixedRunner("b", {"y": READY, "z": READY}))
     info = await catalog.models()
     assert [m.id for m in info.models if not m.hidden] == ["a/x", "b/y", "b/z"]
     assert [m.id for m in info.models if m.default] == ["b/y"]
@@ -57,19 +67,19 @@ async def test_models_of_all_runners_with_the_first_ready_one_as_default() -> No
 
 async def test_a_listing_is_kept_for_a_moment() -> None:
     runner = FixedRunner("a", {"x": READY})
-    catalog = Catalog([runner])
+    catalog = catalog_of(runner)
     assert await catalog.models() is await catalog.models()
     assert runner.asked == 1
 
 
 async def test_the_configured_default_wins_even_when_it_is_away() -> None:
-    catalog = Catalog([FixedRunner("a", {"x": READY, "y": AWAY})], "a/y")
+    catalog = catalog_of(FixedRunner("a", {"x": READY, "y": AWAY}), default="a/y")
     assert await catalog.default_model() == "a/y"
     assert [m.id for m in (await catalog.models()).models if m.default] == ["a/y"]
 
 
 async def test_an_unlisted_default_is_listed() -> None:
-    catalog = Catalog([ScriptedRunner()], "scripted/tokens=3,burst=2")
+    catalog = catalog_of(ScriptedRunner(), default="scripted/tokens=3,burst=2")
     info = await catalog.models()
     assert info.models[-1].id == "scripted/tokens=3,burst=2"
     assert info.models[-1].default
@@ -78,15 +88,15 @@ async def test_an_unlisted_default_is_listed() -> None:
 
 
 async def test_the_hint_says_what_to_do_when_nothing_can_answer() -> None:
-    assert (await Catalog([]).models()).hint == NO_RUNNER_HINT
-    assert (await Catalog([ScriptedRunner()]).models()).hint == NO_RUNNER_HINT
-    away = Catalog([FixedRunner("a", {"x": AWAY}, "Install it."), FixedRunner("b", {}, "Start it.")])
+    assert (await catalog_of().models()).hint == NO_RUNNER_HINT
+    assert (await catalog_of(ScriptedRunner()).models()).hint == NO_RUNNER_HINT
+    away = catalog_of(FixedRunner("a", {"x": AWAY}, "Install it."), FixedRunner("b", {}, "Start it."))
     assert (await away.models()).hint == "Install it. Start it."
     assert await away.default_model() == "a/x"
 
 
 async def test_get_finds_listed_and_hidden_models() -> None:
-    catalog = Catalog([FixedRunner("a", {"x": READY}), ScriptedRunner()])
+    catalog = catalog_of(FixedRunner("a", {"x": READY}), ScriptedRunner())
     assert (await catalog.get("a/x")).default
     unlisted = await catalog.get("scripted/tokens=5,pace=1ms")
     assert (unlisted.runner, unlisted.hidden, unlisted.state) == ("scripted", True, READY)
@@ -94,36 +104,42 @@ async def test_get_finds_listed_and_hidden_models() -> None:
 
 @pytest.mark.parametrize("model_id", ["", "a", "a/", "a/nope", "nope/x", "/x", "scripted/nope"])
 async def test_get_refuses_what_is_not_there(model_id: str) -> None:
-    catalog = Catalog([FixedRunner("a", {"x": READY}), ScriptedRunner()])
+    catalog = catalog_of(FixedRunner("a", {"x": READY}), ScriptedRunner())
     with pytest.raises(NotFoundError) as caught:
         await catalog.get(model_id)
     assert caught.value.reason == "MODEL_NOT_FOUND"
 
 
+def ways(catalog: Catalog, model_id: str) -> tuple[str, list[tuple[str, str]]]:
+    """What a route records, and who may answer."""
+    route = catalog.resolve(model_id)
+    return route.model, [(candidate.runner.name, candidate.name) for candidate in route.candidates]
+
+
 async def test_resolve_splits_at_the_first_slash_and_knows_the_default() -> None:
     runner = FixedRunner("a", {"x": READY})
-    catalog = Catalog([runner, ScriptedRunner()])
-    assert catalog.resolve("a/b/c") == (runner, "b/c")
+    catalog = catalog_of(runner, ScriptedRunner())
+    assert ways(catalog, "a/b/c") == ("a/b/c", [("a", "b/c")])
     with pytest.raises(NotFoundError):
         catalog.resolve("")
-    await catalog.default_model()
-    assert catalog.resolve("") == (runner, "x")
-    assert Catalog([runner], "a/x").resolve("") == (runner, "x")
+    await catalog.look_up("")
+    assert ways(catalog, "") == ("a/x", [("a", "x")])
+    assert ways(catalog_of(runner, default="a/x"), "") == ("a/x", [("a", "x")])
 
 
 @pytest.mark.parametrize("model_id", ["a", "a/", "nope/x", "/x"])
 def test_resolve_refuses_what_has_no_runner(model_id: str) -> None:
     with pytest.raises(NotFoundError):
-        Catalog([FixedRunner("a", {})]).resolve(model_id)
+        catalog_of(FixedRunner("a", {})).resolve(model_id)
 
 
 def test_two_runners_of_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="same name"):
-        Catalog([ScriptedRunner(), ScriptedRunner()])
+        catalog_of(ScriptedRunner(), ScriptedRunner())
 
 
 async def test_all_runners_are_closed_even_when_one_fails() -> None:
     runners = [FixedRunner("a", {}, breaks=True), FixedRunner("b", {})]
     with pytest.raises(ExceptionGroup):
-        await Catalog(runners).aclose()
+        await catalog_of(*runners).aclose()
     assert all(runner.closed for runner in runners)

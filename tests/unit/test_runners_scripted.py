@@ -131,7 +131,7 @@ async def test_a_tool_is_called_once() -> None:
 
 @pytest.mark.parametrize(
     ("knob", "error", "reason"),
-    [("fail", UnavailableError, "RUNNER_FAILED"), ("hang", DeadlineExceededError, "RUNNER_TIMEOUT")],
+    [("fail", UnavailableError, "RUNNER_FAILED"), ("hang", DeadlineExceededError, "RUNNER_STALLED")],
 )
 @pytest.mark.parametrize(("when", "count"), [("start", 0), ("after:5", 5)])
 async def test_mishaps_come_at_their_token(

@@ -96,6 +96,8 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
     message.ClearField("usage")
     if ended.HasField("usage"):
         message.usage.CopyFrom(ended.usage)
+    if ended.model:
+        message.model = ended.model
     ended.etag = (await messages.update(tx, message)).etag
     frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
     _close_record(record, ended, ending.seq)
@@ -112,6 +114,8 @@ def _close_record(record: generation_pb2.Generation, ended: generation_pb2.Ended
         record.error.CopyFrom(ended.error)
     if ended.HasField("usage"):
         record.usage.CopyFrom(ended.usage)
+    if ended.model:
+        record.model = ended.model
     record.last_seq = seq
     record.end_time.FromMicroseconds(now_us())
 

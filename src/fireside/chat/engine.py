@@ -6,6 +6,7 @@ Owns the tasks that run generations. The tree of messages is written by start.py
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import time
 from contextlib import aclosing
@@ -24,6 +25,7 @@ from fireside.chat.start import Opening, Start, write_start
 from fireside.core.finishing import Finishing
 from fireside.core.ids import new_id
 from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.runners.base import GenerateRequest
 from fireside.store import generations
 
 if TYPE_CHECKING:
@@ -136,11 +138,11 @@ class Engine:
         It is found by its id, in this process, until it ends. Raises NotFoundError (no such model),
         ResourceExhaustedError (the queue is full) and UnavailableError (the server shuts down).
         """
-        contexts = await self._contexts()
+        await self._catalog.look_up(ask.spec.model)
         if self._draining:
             raise shutting_down()
-        start, started = transient_start(ask, self._admit(ask.spec.model))
-        return self._launch(principal, start, started, ask.spec.sampling, contexts)
+        start, started = transient_start(ask, self._admit(principal, ask.spec.model))
+        return self._launch(principal, start, started, ask.spec)
 
     async def _begin(
         self,
@@ -148,15 +150,15 @@ class Engine:
         spec: generation_pb2.GenerationSpec,
         body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
     ) -> tuple[generation_pb2.Generation, T]:
-        contexts = await self._contexts()
-        opening = Opening(principal, self._admit, self._book.lease())
+        await self._catalog.look_up(spec.model)
+        opening = Opening(principal, functools.partial(self._admit, principal), self._book.lease())
 
         async def opened(tx: Tx) -> tuple[Start, T]:
             return await body(tx, opening)
 
         start, more = await self._db.write(opened)
         if start.started is not None:
-            self._launch(principal, start, start.started, spec.sampling, contexts)
+            self._launch(principal, start, start.started, spec)
         return start.record, more
 
     def watch(
@@ -220,35 +222,24 @@ class Engine:
             return run.record
         return (await replay.load(self._db, principal.id, generation_id)).record
 
-    async def _contexts(self) -> dict[str, int]:
-        """Tokens that fit each model, 0 where that is not known."""
-        return {model.id: model.context_length for model in (await self._catalog.models()).models}
-
-    def _admit(self, wanted: str) -> str:
-        runner, name = self._catalog.resolve(wanted)
-        runner.admit(name)
-        return f"{runner.name}/{name}"
+    def _admit(self, principal: Principal, wanted: str) -> str:
+        route = self._catalog.resolve(wanted)
+        route.admit(principal.id)
+        return route.model
 
     def _launch(
-        self,
-        principal: Principal,
-        start: Start,
-        started: generation_pb2.Event,
-        sampling: generation_pb2.SamplingOptions,
-        contexts: dict[str, int],
+        self, principal: Principal, start: Start, started: generation_pb2.Event, spec: generation_pb2.GenerationSpec
     ) -> Run:
         """From here to the creation of the task there is no await: who sees the row also finds the run."""
         record = start.record
-        runner, name = self._catalog.resolve(record.model)
-        request = plan(
-            start.history, name, sampling,
-            context_length=contexts.get(record.model, 0), session=record.conversation_id,
-        )  # fmt: skip
+        route = self._catalog.resolve(record.model)
+        wish = GenerateRequest(record.model, (), spec.sampling, record.conversation_id, principal.id, tuple(spec.tools))
+        request = plan(start.history, wish, context_length=route.context_length)
         log = LiveLog(record.id, started, kept=start.kept)
         run = Run(record, principal.id, log)
         self._book.add(log)
         self._runs[record.id] = run
-        run.task = asyncio.create_task(run_generation(run, self.desk, runner, request))
+        run.task = asyncio.create_task(run_generation(run, self.desk, route, request))
         run.task.add_done_callback(lambda task: self._forget(run, task))
         if start.kept:
             self.desk.feed.publish(principal.id, start.news)

@@ -119,6 +119,8 @@ class Fold:
             self._base.error.CopyFrom(ended.error)
         if ended.HasField("usage"):
             self._base.usage.CopyFrom(ended.usage)
+        if ended.model:
+            self._base.model = ended.model
         if ended.etag:
             self._base.etag = ended.etag
 

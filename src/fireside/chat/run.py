@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fireside.chat.ending import end_live
-from fireside.core.errors import FiresideError, UnavailableError
+from fireside.core.errors import DeadlineExceededError, FiresideError, ResourceExhaustedError, UnavailableError
 from fireside.gen.v1 import generation_pb2, message_pb2
-from fireside.runners.base import Activity, Finish, Finished, Reasoning, Text, WholePart
+from fireside.runners.base import Activity, Finish, Finished, Reasoning, StandIn, Text, WholePart
 
 if TYPE_CHECKING:
     from fireside.chat.ending import Desk
     from fireside.chat.log import LiveLog, LogBook
-    from fireside.runners.base import GenerateRequest, Runner
+    from fireside.runners.base import GenerateRequest
+    from fireside.runners.route import Route
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _REASONS = {
     Finish.LENGTH: message_pb2.FINISH_REASON_LENGTH,
     Finish.TOOL_CALLS: message_pb2.FINISH_REASON_TOOL_CALLS,
 }
-_RETRYABLE = (UnavailableError,)
+_RETRYABLE = (UnavailableError, ResourceExhaustedError, DeadlineExceededError)
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +47,8 @@ class Run:
     ending: generation_pb2.Ended = field(default_factory=generation_pb2.Ended)
     task: asyncio.Task[None] | None = None
     pulling: bool = False
+    # The model that writes, when another one stands in for the one that was asked.
+    stand_in: str = ""
 
     def stop(self, reason: message_pb2.FinishReason) -> None:
         """Cancels the run, once; it ends with `reason`. The end is there when `task` is done."""
@@ -57,11 +60,11 @@ class Run:
             self.task.cancel()
 
 
-async def run_generation(run: Run, desk: Desk, runner: Runner, request: GenerateRequest) -> None:
+async def run_generation(run: Run, desk: Desk, route: Route, request: GenerateRequest) -> None:
     """Runs to the end, whatever the end is. Raises only what the store raises when the end cannot be written."""
     try:
         run.pulling = True
-        ended = run.ending if run.ending.finish_reason else await _pull(run, desk.book, runner, request)
+        ended = run.ending if run.ending.finish_reason else await _pull(run, desk.book, route, request)
     except asyncio.CancelledError:
         if not run.ending.finish_reason:
             raise
@@ -80,6 +83,7 @@ async def run_generation(run: Run, desk: Desk, runner: Runner, request: Generate
         ended = generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
     # From here on a stop comes too late: the end is decided and must be written. No await lies between.
     run.ending = ended
+    ended.model = run.stand_in
     await end_live(run.record, run.owner, run.log, ended, desk)
 
 
@@ -89,9 +93,9 @@ def _uncancel() -> None:
         task.uncancel()
 
 
-async def _pull(run: Run, book: LogBook, runner: Runner, request: GenerateRequest) -> generation_pb2.Ended:
+async def _pull(run: Run, book: LogBook, route: Route, request: GenerateRequest) -> generation_pb2.Ended:
     log = run.log
-    async with aclosing(runner.generate(request)) as deltas:
+    async with aclosing(route.generate(request)) as deltas:
         async for delta in deltas:
             if isinstance(delta, Text | Reasoning):
                 if delta.text:
@@ -105,6 +109,8 @@ async def _pull(run: Run, book: LogBook, runner: Runner, request: GenerateReques
                 book.append(log, generation_pb2.Event(delta=change))
             elif isinstance(delta, Finished):
                 return _ended(delta)
+            elif isinstance(delta, StandIn):
+                run.stand_in = delta.model
             else:
                 log.show_activity(_PHASES[delta.activity], delta.queue_position)
     failure = message_pb2.Failure(

@@ -7,7 +7,6 @@ two tokens or two small batches of the prompt.
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing
 from http import HTTPStatus
 from importlib.util import find_spec
@@ -16,17 +15,18 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from fireside.core.errors import NotFoundError, UnavailableError
+from fireside.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
 from fireside.runners.llama_engine import LlamaEngine, LlamaOptions, slot_context
-from fireside.runners.openai_wire import ChatRequest, EventReader, chat_messages, refusal
+from fireside.runners.llama_request import ChatRequest, chat_messages
+from fireside.runners.openai_wire import EventReader, refusal
 from fireside.runners.weight_files import KNOWN, Verdict, Weights, glance
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from fireside.runners.base import Delta, GenerateRequest
+    from fireside.runners.base import Delta, Embeddings, GenerateRequest
     from fireside.runners.llama_process import Address
 
 # What the publisher of the default model recommends.
@@ -80,37 +80,39 @@ class LlamaRunner:
                 return
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
-        """Runs the model; see the seam. Reasons: QUEUE_FULL, QUEUE_TIMEOUT, PROMPT_TOO_LONG, RUNNER_DIED, RUNNER_TIMEOUT.
+        """Runs the model; see the seam. Reasons: QUEUE_FULL, PROMPT_TOO_LONG, RUNNER_DIED, RUNNER_STALLED.
 
-        Also RUNNER_UNAVAILABLE, RUNNER_FAILED, RUNNER_REFUSED, WEIGHTS_MISSING and WEIGHTS_DAMAGED.
+        Also RUNNER_UNAVAILABLE, RUNNER_FAILED, RUNNER_REFUSED, WEIGHTS_MISSING and WEIGHTS_DAMAGED. QUEUE_FULL: more
+        answers at once than there are slots; whoever manages the runner lets them wait.
         """
         engine = self.engine(request.model)
-        ticket = engine.queue.enter(request.session)
+        slot = engine.slots.take(request.session)
         engine.hold()
         try:
-            patience = time.monotonic() + self._options.queue_wait
-            told = 0
-            while place := ticket.place:
-                if place != told:
-                    told = place
-                    yield Progress(Activity.QUEUED, place)
-                await ticket.wait(patience)
             if not engine.ready:
                 yield Progress(Activity.LOADING)
             address = await engine.address()
-            body = _body(request, ticket.slot_number, self._options)
+            body = _body(request, slot.number, self._options)
             async with aclosing(self._answer(engine, address, body)) as deltas:
                 async for delta in deltas:
                     yield delta
                     if isinstance(delta, Finished):
                         engine.succeeded()
         finally:
-            ticket.leave()
+            engine.slots.give_back(slot)
             engine.release()
 
-    def admit(self, model: str) -> None:
-        """Raises NotFoundError (MODEL_NOT_FOUND) and ResourceExhaustedError (QUEUE_FULL)."""
-        self.engine(model).queue.check_room()
+    def refuse(self, model: str) -> None:
+        """Raises NotFoundError (MODEL_NOT_FOUND)."""
+        self.engine(model)
+
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """These models write, and make no vectors: InvalidArgumentError (NOT_AN_EMBEDDING_MODEL) and NotFoundError."""
+        del texts
+        self.engine(model)
+        raise InvalidArgumentError(
+            "NOT_AN_EMBEDDING_MODEL", f"{model} answers messages and cannot turn texts into vectors.", model=model
+        )
 
     async def aclose(self) -> None:
         """Ends the child processes and waits until they are gone."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, FiresideError, UnavailableError
 from fireside.runners.llama_process import LlamaProcess, Settings, StartError
-from fireside.runners.slots import SlotQueue
+from fireside.runners.slots import Slots
 from fireside.runners.weight_files import Verdict, Weights, check
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ _DEATH_NOTICE = 1.0
 class LlamaOptions:
     """How the local model runs. Times are in seconds.
 
-    `models_dir` is where the weights lie. `slots` answers are written at once and share `context_tokens`; `queue_length`
-    more wait for at most `queue_wait`. `max_tokens` ends an answer whose request gives no limit.
+    `models_dir` is where the weights lie. `slots` answers are written at once and share `context_tokens`.
+    `max_tokens` ends an answer whose request gives no limit.
     `threads` write (0: all cores but one) and `batch_threads` read prompts (0: all cores). `batch_tokens` are read
     between two looks at whether somebody cancelled (0: as many as take about 0.1 s for a model of half a billion weights).
     After `idle_stop` without an answer the process ends; it has `start_timeout` to load, and is taken for hung when no
@@ -43,8 +43,6 @@ class LlamaOptions:
     slots: int = 4
     context_tokens: int = 32_768
     max_tokens: int = 2_048
-    queue_length: int = 32
-    queue_wait: float = 120.0
     threads: int = 0
     batch_threads: int = 0
     batch_tokens: int = 0
@@ -60,7 +58,7 @@ class LlamaEngine:
     def __init__(self, weights: Weights, options: LlamaOptions) -> None:
         """Starts nothing yet."""
         self.weights = weights
-        self.queue = SlotQueue(options.slots, options.queue_length)
+        self.slots = Slots(options.slots)
         self._options = options
         self._process: LlamaProcess | None = None
         self._starting: asyncio.Task[Address] | None = None
@@ -146,7 +144,7 @@ class LlamaEngine:
             self._discard(process, "it broke off")
         if address.key == self._hung_key:
             return DeadlineExceededError(
-                "RUNNER_TIMEOUT",
+                "RUNNER_STALLED",
                 f"The local model said nothing for {self._options.stall_timeout:.0f} seconds and was stopped. Try again.",
             )
         return UnavailableError(

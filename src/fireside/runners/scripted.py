@@ -13,12 +13,18 @@ The script is the model's name: knobs separated by commas, in any order, each at
     markdown        answer with a fixed document (tables, code, LaTeX, Chinese, emoji)
     tool            end with a call of the tool `lookup`, unless the last message is a tool's result
     limit           end with LENGTH, as if the token limit had been reached
+    image           put a picture behind the text
+    embed=N         turn texts into vectors of N numbers, which depend on the texts alone; such a model does not answer
     fail=WHEN       raise UnavailableError (RUNNER_FAILED)
+    as=KIND         raise another error instead: unavailable, connect-timeout, died, rate-limited (retry_after 7 s),
+                    refused, unauthorized, too-long, not-found
     crash=WHEN      raise RuntimeError: a defect, not an answer
-    hang=WHEN       go silent until closed; with `timeout=DURATION` raise DeadlineExceededError (RUNNER_TIMEOUT) then
+    hang=WHEN       go silent until closed; with `timeout=DURATION` raise DeadlineExceededError (RUNNER_STALLED) then
+    times=N         what fails, crashes or hangs does so in the first N requests for this name only
+    at=NAME         what fails, crashes or hangs does so at the runner of this name only
 
 DURATION is `20ms` or `1.5s`. WHEN is `start` or `after:N` (N tokens of this request, reasoning included).
-Example: `scripted/tokens=64,pace=20ms,fail=after:10`.
+Example: `scripted/tokens=64,pace=20ms,fail=after:10`. For a retry: `scripted/tokens=4,fail=start,as=unavailable,times=1`.
 
 Words come in a cycle of 1,024 different ones, so that a lost or doubled token shows. An answer that is continued goes
 on from the number of tokens that it has. `max_tokens` of the request is kept and ends with LENGTH.
@@ -29,14 +35,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import json
 import math
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import (
     DeadlineExceededError,
+    FailedPreconditionError,
+    FiresideError,
+    InvalidArgumentError,
     NotFoundError,
     ResourceExhaustedError,
     UnavailableError,
@@ -44,6 +55,7 @@ from fireside.core.errors import (
 from fireside.gen.v1 import message_pb2, model_pb2
 from fireside.runners.base import (
     Activity,
+    Embeddings,
     Finish,
     Finished,
     Progress,
@@ -67,17 +79,35 @@ _CODAS = (
 _WORDS = tuple(onset + coda for coda in _CODAS.split() for onset in _ONSETS.split())
 _TEXTS = tuple(Text(word + " ") for word in _WORDS)
 _PIECE = re.compile(r"\s*\S{1,6}|\s+")
-_WELL_KNOWN = ("echo", "markdown", "tokens=64,pace=20ms", "reasoning=16,tokens=64,pace=20ms", "tool")
+_WELL_KNOWN = ("echo", "markdown", "tokens=64,pace=20ms", "reasoning=16,tokens=64,pace=20ms", "tool", "embed=64")
+# A red dot: one pixel.
+_PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db0"
+    "0000000049454e44ae426082"
+)
 
+_KINDS: dict[str, tuple[type[FiresideError], str]] = {
+    "unavailable": (UnavailableError, "RUNNER_UNAVAILABLE"),
+    "connect-timeout": (UnavailableError, "RUNNER_CONNECT_TIMEOUT"),
+    "died": (UnavailableError, "RUNNER_DIED"),
+    "rate-limited": (ResourceExhaustedError, "RUNNER_RATE_LIMITED"),
+    "refused": (InvalidArgumentError, "RUNNER_REFUSED"),
+    "unauthorized": (FailedPreconditionError, "RUNNER_UNAUTHORIZED"),
+    "too-long": (InvalidArgumentError, "PROMPT_TOO_LONG"),
+    "not-found": (NotFoundError, "MODEL_NOT_FOUND"),
+}
+_RATE_LIMIT_SECONDS = 7.0
 _COUNT = r"\d{1,7}"
 _DURATION = r"\d{1,6}(?:\.\d{1,3})?(?:ms|s)"
 _WHEN = rf"(?:start|after:{_COUNT})"
 _KNOB = (
-    rf"(?:(?:tokens|burst|reasoning|seed)={_COUNT}|(?:pace|first|timeout)={_DURATION}"
-    rf"|queue=(?:full|{_COUNT}(?::{_DURATION})?)|(?:fail|crash|hang)={_WHEN}|echo|markdown|tool|limit)"
+    rf"(?:(?:tokens|burst|reasoning|seed|times|embed)={_COUNT}|(?:pace|first|timeout)={_DURATION}"
+    rf"|queue=(?:full|{_COUNT}(?::{_DURATION})?)|(?:fail|crash|hang)={_WHEN}|as=(?:{'|'.join(_KINDS)})|at=[a-z0-9-]{{1,40}}"
+    r"|echo|markdown|tool|limit|image)"
 )
 _GRAMMAR = re.compile(rf"{_KNOB}(?:,{_KNOB})*")
 _BREATH = 64
+_MOST_NUMBERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +131,11 @@ class Script:
     crash: int | None = None
     hang: int | None = None
     timeout: float | None = None
+    kind: str = ""
+    times: int | None = None
+    at: str = ""
+    image: bool = False
+    embed: int | None = None
 
 
 @functools.lru_cache(maxsize=256)
@@ -131,6 +166,11 @@ def parse(name: str) -> Script:
         crash=_when(values.get("crash")),
         hang=_when(values.get("hang")),
         timeout=_seconds(values["timeout"]) if "timeout" in values else None,
+        kind=values.get("as", ""),
+        times=int(values["times"]) if "times" in values else None,
+        at=values.get("at", ""),
+        image="image" in values,
+        embed=max(1, min(_MOST_NUMBERS, int(values["embed"]))) if "embed" in values else None,
     )
 
 
@@ -141,6 +181,7 @@ class ScriptedRunner:
         """`name` is the prefix of its model ids."""
         self._name = name
         self._clock: _Clock | None = None
+        self._asked: Counter[str] = Counter()
 
     @property
     def name(self) -> str:
@@ -157,6 +198,7 @@ class ScriptedRunner:
                 description="Plays a fixed script, for tests and benchmarks.",
                 state=model_pb2.MODEL_STATE_READY,
                 hidden=True,
+                tasks=[model_pb2.MODEL_TASK_EMBED if parse(name).embed else model_pb2.MODEL_TASK_CHAT],
             )
             for name in _WELL_KNOWN
         )
@@ -164,7 +206,9 @@ class ScriptedRunner:
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Plays the script that `request.model` spells."""
-        script = parse(request.model)
+        script = self._script_of(request.model)
+        if script.embed is not None:
+            raise InvalidArgumentError("RUNNER_REFUSED", "This script turns texts into vectors and does not answer.")
         plan = _plan(script, request)
         clock = self._clock_of_loop()
         due = clock.now()
@@ -187,19 +231,40 @@ class ScriptedRunner:
         if plan.mishap:
             await _befall(script, plan.count, clock)
         prompt_tokens = sum(len(_text_of(message).split()) for message in request.messages)
-        if script.tool and not plan.cut and request.messages[-1].role != message_pb2.ROLE_TOOL:
+        if script.image and not plan.cut:
+            yield WholePart(message_pb2.Part(image=message_pb2.ImagePart(media_type="image/png", data=_PICTURE)))
+        if script.tool and not plan.cut and not _is_tool_result(request.messages[-1]):
             yield WholePart(_tool_call(script, request.messages))
             yield Finished(Finish.TOOL_CALLS, prompt_tokens, plan.count)
         else:
             yield Finished(Finish.LENGTH if plan.cut or script.limit else Finish.COMPLETE, prompt_tokens, plan.count)
 
-    def admit(self, model: str) -> None:
+    def refuse(self, model: str) -> None:
         """Raises what `queue=full` says, and NotFoundError for a name that is no script."""
         if parse(model).queue_full:
             raise _queue_full()
 
+    async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
+        """Vectors of length 1 that depend on the texts alone, not on how they come together."""
+        script = self._script_of(model)
+        if script.embed is None:
+            raise InvalidArgumentError("NOT_AN_EMBEDDING_MODEL", "This script answers messages and makes no vectors.")
+        if 0 in (script.fail, script.crash, script.hang):
+            await _befall(script, 0, self._clock_of_loop())
+        vectors = tuple(_vector(text, script.embed) for text in texts)
+        return Embeddings(vectors, sum(len(text.split()) for text in texts))
+
     async def aclose(self) -> None:
         """Nothing to free."""
+
+    def _script_of(self, model: str) -> Script:
+        """The script as this request gets it: without the mishaps that are for others."""
+        script = parse(model)
+        if script.times is not None:
+            self._asked[model] += 1
+        elsewhere = script.at not in ("", self._name)
+        over = script.times is not None and self._asked[model] > script.times
+        return replace(script, fail=None, crash=None, hang=None) if elsewhere or over else script
 
     def _clock_of_loop(self) -> _Clock:
         loop = asyncio.get_running_loop()
@@ -304,6 +369,8 @@ def _plan(script: Script, request: GenerateRequest) -> _Plan:
 
 async def _befall(script: Script, count: int, clock: _Clock) -> None:
     """What the script says happens after `count` tokens: it raises or never returns."""
+    if script.fail == count and script.kind:
+        raise _error(script.kind)
     if script.fail == count:
         raise UnavailableError("RUNNER_FAILED", "The script says that the runner fails here. Try again.")
     if script.crash == count:
@@ -313,7 +380,26 @@ async def _befall(script: Script, count: int, clock: _Clock) -> None:
         await clock.loop.create_future()
     else:
         await clock.until(clock.now() + script.timeout)
-    raise DeadlineExceededError("RUNNER_TIMEOUT", "The script says that the runner hangs here. Try again.")
+    raise DeadlineExceededError("RUNNER_STALLED", "The script says that the runner hangs here. Try again.")
+
+
+def _error(kind: str) -> FiresideError:
+    error, reason = _KINDS[kind]
+    message = "The script says that the runner fails here."
+    if error is ResourceExhaustedError:
+        return ResourceExhaustedError(reason, message, retry_after=_RATE_LIMIT_SECONDS)
+    return error(reason, message)
+
+
+def _vector(text: str, size: int) -> tuple[float, ...]:
+    digest = hashlib.shake_256(text.encode()).digest(2 * size)
+    numbers = [int.from_bytes(digest[at : at + 2]) / 32768 - 1 for at in range(0, 2 * size, 2)]
+    length = math.hypot(*numbers) or 1.0
+    return tuple(number / length for number in numbers)
+
+
+def _is_tool_result(message: message_pb2.Message) -> bool:
+    return message.role == message_pb2.ROLE_TOOL or any(part.HasField("tool_result") for part in message.parts)
 
 
 def _queue_full() -> ResourceExhaustedError:
