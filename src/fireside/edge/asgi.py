@@ -22,12 +22,15 @@ from fireside.edge.health import (
     HealthListRequest,
     Readiness,
 )
+from fireside.edge.openai.door import PREFIX as OPENAI_PREFIX
+from fireside.edge.openai.door import OpenAIDoor
 from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import Reply, send_reply
 from fireside.edge.reflection import reflection_applications
 from fireside.edge.rpc.chat import ChatHandlers
 from fireside.edge.rpc.conversations import ConversationHandlers
 from fireside.edge.rpc.models import ModelHandlers
+from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
 from fireside.edge.streams import OpenStreams, Outgoing
 from fireside.edge.validate import Validator
@@ -36,6 +39,7 @@ from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_se
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
 from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
 from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
+from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from fireside.core.principal import Principal
     from fireside.edge.plain import Receive, Scope, Send
     from fireside.runners.catalog import Catalog
+    from fireside.runners.registry import Registry
 
 _SERVICE_FILES = (
     chat_service_pb2.DESCRIPTOR,
@@ -94,6 +99,9 @@ class EdgeOptions:
     """The largest request message with contents, to the chat; a larger one is RESOURCE_EXHAUSTED. Other services take
     at most 2 MiB, however large this is: nobody can fill the memory with a list's page token."""
 
+    openai_max_bytes: int = 12 * 1024 * 1024
+    """The largest body below /v1/, where a whole history comes with each request; a larger one is 413."""
+
     stream_grace: float = 2.0
     """Seconds that open streams get at a shutdown, after the answers have ended, before they are cut off."""
 
@@ -106,6 +114,7 @@ class Services:
     conversations: Conversations
     feed: Feed
     catalog: Catalog
+    registry: Registry
     authenticate: Callable[[Headers], Principal]
     readiness: Readiness
 
@@ -119,6 +128,9 @@ class Edge:
         self._options = options
         self._guard = Guard(options.allowed_hosts)
         self._web = WebApp(options.web_folder)
+        self._openai = OpenAIDoor(
+            services.engine, services.catalog, services.authenticate, self.streams, options.openai_max_bytes
+        )
         self._routes = {app.path: app for app in _applications(services, options, [ErrorMapping(), self.streams])}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,6 +151,9 @@ class Edge:
             await send_reply(send, Reply(403, f"{refusal}\n".encode()), head=scope["method"] == "HEAD")
             return
         path: str = scope["path"]
+        if path.startswith(OPENAI_PREFIX):
+            await self._openai(scope, receive, send)
+            return
         app = self._routes.get(path.rpartition("/")[0])
         if app is None:
             await self._not_rpc(scope, send)
@@ -199,6 +214,10 @@ def _applications(
         ModelServiceASGIApplication(
             ModelHandlers(services.catalog, authenticate), interceptors=interceptors, codecs=codecs,
             read_max_bytes=64 * 1024,
+        ),
+        RunnerServiceASGIApplication(
+            RunnerHandlers(services.registry, authenticate), interceptors=interceptors, codecs=codecs,
+            read_max_bytes=1024 * 1024,
         ),
         HealthApplication(health, interceptors, codecs),
         *reflection_applications(_SERVICE_FILES, [HEALTH_FILE], interceptors),

@@ -74,13 +74,21 @@ class OpenStreams(MetadataInterceptor[None]):
 
     async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
         """Notes a stream, or refuses it while the server shuts down."""
-        if ctx.method.stream_type is StreamType.UNARY:
-            return
+        if ctx.method.stream_type is not StreamType.UNARY:
+            self.enter(asyncio.current_task())
+
+    def enter(self, task: asyncio.Task[Any] | None) -> None:
+        """Notes a stream that `task` serves. Raises UnavailableError while the server shuts down."""
         if self._closing:
             raise _shutting_down()
-        task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
+            self._tell()
+
+    def leave(self, task: asyncio.Task[Any] | None) -> None:
+        """Forgets the stream of `task`."""
+        if task is not None:
+            self._tasks.discard(task)
             self._tell()
 
     async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
@@ -88,8 +96,7 @@ class OpenStreams(MetadataInterceptor[None]):
         task = asyncio.current_task()
         if task is None:
             return
-        self._tasks.discard(task)
-        self._tell()
+        self.leave(task)
         if task in self._ended and error is not None:
             raise _shutting_down() from error
 
