@@ -12,7 +12,16 @@ from pathlib import Path
 import click
 
 from fireside.cli.main import main as fireside
-from fireside.settings import CLIENT, GRPC_WITHOUT_EFFECT, SETTINGS, Kind, Setting, show
+from fireside.settings import (
+    CLIENT,
+    GRPC_WITHOUT_EFFECT,
+    SERVER_SETTINGS,
+    SETTINGS,
+    WORKER_SETTINGS,
+    Kind,
+    Setting,
+    show,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 _NOTE = "<!-- Made by tools/reference.py from src/fireside/settings.py and src/fireside/cli/: do not edit. -->"
@@ -88,7 +97,7 @@ def _setting(setting: Setting) -> str:
     kind = ", ".join(f"`{choice}`" for choice in setting.choices) or _TYPES[setting.kind]
     limits = setting.expected if setting.kind in {Kind.INTEGER, Kind.SECONDS} else ""
     default = f"`{setting.shown_default}`" if not setting.default_text else setting.default_text
-    commands = "`fireside chat`" if setting.section == CLIENT else "`fireside serve`, `fireside doctor`"
+    commands = ", ".join(f"`fireside {name}`" for name in _commands_of(setting))
     rows = [
         ("Flag", f"`{setting.flag}` of {commands}"),
         ("Environment", ", or ".join(f"`{variable}`" for variable in (setting.env, *setting.variables))),
@@ -97,6 +106,14 @@ def _setting(setting: Setting) -> str:
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
     return f"### `{setting.name}`\n\n{setting.help}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _commands_of(setting: Setting) -> list[str]:
+    found = {
+        "serve": setting in SERVER_SETTINGS, "doctor": setting in SERVER_SETTINGS, "worker": setting in WORKER_SETTINGS,
+        "chat": setting.section == CLIENT,
+    }  # fmt: skip
+    return [name for name, takes in found.items() if takes]
 
 
 def cli() -> str:

@@ -85,6 +85,9 @@ class Config:
     shutdown_grace: float
     log_level: str
     log_format: str
+    worker_token: str = field(repr=False)
+    """Empty for none."""
+
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is not the default came from: `flag --port`, `environment FIRESIDE_PORT`, `file:3`."""
 
@@ -161,6 +164,7 @@ def _server_config(found: _Found) -> Config:
         shutdown_grace=found.get("shutdown_grace", float),
         log_level=found.get("log_level", str),
         log_format=found.get("log_format", str),
+        worker_token=found.get("worker_token", str),
         sources=dict(found.sources),
         notes=tuple(found.notes.values()),
     )

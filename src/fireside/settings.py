@@ -16,6 +16,7 @@ Value = str | int | float | bool | Path | tuple[str, ...] | None
 
 ENV_PREFIX: Final = "FIRESIDE_"
 CLIENT: Final = "Client"
+WORKER: Final = "Model worker"
 LARGEST_MESSAGE: Final = 2**31 - 1
 """Lengths in gRPC are signed 32-bit numbers: no message can be longer."""
 _TRUE = {"true", "yes", "on", "1"}
@@ -289,6 +290,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Form of the log: lines for a person, or one JSON object a line.",
     ),
     Setting(
+        name="worker_token", kind=Kind.TEXT, default="", section=WORKER, secret=True, default_text="none",
+        help="What callers of `fireside worker` must know: the secret of the runner that is set up for it. The "
+        "environment and the file are better places for it than the command line, which other users can see.",
+    ),
+    Setting(
         name="url", kind=Kind.TEXT, default="http://127.0.0.1:8080", section=CLIENT,
         help="Server that `fireside chat` talks to.",
     ),
@@ -300,7 +306,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 )  # fmt: skip
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
-SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section != CLIENT)
+SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section not in {CLIENT, WORKER})
+_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive"}
+WORKER_SETTINGS: Final = tuple(
+    setting for setting in SETTINGS if setting.section != CLIENT and setting.name not in _NOT_OF_WORKERS
+)
 GRPC_WITHOUT_EFFECT: Final = {
     "GRPC_MIN_PING_INTERVAL": "pings are answered at any rate, and none ends a connection",
     "GRPC_MAX_CONNECTION_AGE": "a connection may last as long as it is used; let a proxy in front limit its age",

@@ -13,7 +13,7 @@ from fireside.cli.main import main
 from fireside.config import Config
 from fireside.runners.llama_engine import LlamaOptions
 from fireside.runners.managed import ManagedOptions
-from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS
+from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS, WORKER_SETTINGS
 from tools import reference
 
 PAGES = reference.pages()
@@ -37,7 +37,7 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_field_of_the_configuration_is_a_setting() -> None:
     fields = set(Config.__dataclass_fields__) - {"sources", "port_asked", "notes"}
-    assert fields == {setting.name for setting in SERVER_SETTINGS}
+    assert fields == {setting.name for setting in {*SERVER_SETTINGS, *WORKER_SETTINGS}}
 
 
 def test_the_example_holds_the_defaults() -> None:
@@ -87,6 +87,11 @@ def test_every_command_has_examples_and_exit_codes(name: str) -> None:
 def test_serve_has_a_flag_for_each_setting_and_no_other() -> None:
     flags = {flag for option in main.commands["serve"].params for flag in option.opts}
     assert flags == {setting.flag for setting in SERVER_SETTINGS} | {"--config", "--ready-fd"}
+
+
+def test_worker_has_a_flag_for_each_of_its_settings() -> None:
+    flags = {flag for option in main.commands["worker"].params for flag in option.opts if not option.hidden}
+    assert flags == {setting.flag for setting in WORKER_SETTINGS} | {"--config", "--ready-fd", "--scripted"}
 
 
 def test_the_version_is_told() -> None:

@@ -10,6 +10,7 @@ from fireside import __version__
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
 from fireside.cli.serve import serve
+from fireside.cli.worker import worker
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,5 +30,6 @@ def version() -> None:
 
 
 main.add_command(serve)
+main.add_command(worker)
 main.add_command(chat)
 main.add_command(doctor)

@@ -21,6 +21,7 @@ from fireside.core.errors import FiresideError
 from fireside.settings import BY_NAME, SERVER_SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from fireside.edge.tls import TlsFiles
@@ -63,10 +64,10 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
     listening = listen(config.host, config.port, asked=config.port_asked)
     listening.probe(config.grpc_keepalive_time, config.grpc_keepalive_timeout)
     try:
-        _make_data_dir(config)
-        tls = _certificates(config)
+        make_data_dir(config)
+        tls = certificates(config)
         _warn(config, listening)
-        config = replace(config, allowed_hosts=(*config.allowed_hosts, *_machine_names()))
+        config = replace(config, allowed_hosts=(*config.allowed_hosts, *machine_names()))
         _run(config, listening, tls, ready_fd)
     except FiresideError as error:
         raise CommandError(error.message) from error
@@ -74,12 +75,10 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
         listening.close()
 
 
-def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> None:
-    # Nothing that is imported ever becomes garbage: looking for it costs an eighth of the start, and later each
-    # collection time that a token waits.
-    gc.disable()
-    from fireside.cli import server
-
+def run_until_stopped(
+    serving: Callable[[Callable[[], None]], Coroutine[None, None, None]], announce: Callable[[], None]
+) -> None:
+    """Runs `serving(ready)` in the fastest loop there is. `announce` is called once calls are answered."""
     try:
         import uvloop
     except ImportError:
@@ -90,13 +89,32 @@ def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: i
     def ready() -> None:
         gc.freeze()
         gc.enable()
-        _announce(config, listening, tls, ready_fd)
+        announce()
 
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(server.run(config, listening, tls, ready))
+        runner.run(serving(ready))
 
 
-def _make_data_dir(config: Config) -> None:
+def tell_program(ready_fd: int | None, listening: Listening, url: str) -> None:
+    """Writes the address for the program that started this one, if one did."""
+    if ready_fd is not None:
+        with os.fdopen(ready_fd, "w") as pipe:
+            pipe.write(json.dumps({"url": url, "port": listening.port, "pid": os.getpid()}) + "\n")
+
+
+def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> None:
+    # Nothing that is imported ever becomes garbage: looking for it costs an eighth of the start, and later each
+    # collection time that a token waits.
+    gc.disable()
+    from fireside.cli import server
+
+    run_until_stopped(
+        lambda ready: server.run(config, listening, tls, ready), lambda: _announce(config, listening, tls, ready_fd)
+    )
+
+
+def make_data_dir(config: Config) -> None:
+    """Makes the data directory, for this user alone."""
     try:
         config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -106,18 +124,19 @@ def _make_data_dir(config: Config) -> None:
         raise CommandError(message) from error
 
 
-def _certificates(config: Config) -> TlsFiles | None:
+def certificates(config: Config) -> TlsFiles | None:
+    """The certificate to serve with, made when it is wanted and missing; None without TLS."""
     if not config.tls_on:
         return None
     from fireside.edge import tls
 
     if config.tls_cert and config.tls_key:
         return tls.check_given(config.tls_cert, config.tls_key)
-    hosts = [name for name in (config.host, *config.allowed_hosts, *_machine_names()) if name != "*"]
+    hosts = [name for name in (config.host, *config.allowed_hosts, *machine_names()) if name != "*"]
     return tls.ensure_local(config.data_dir / "tls", hosts)
 
 
-def _machine_names() -> list[str]:
+def machine_names() -> list[str]:
     """Names under which other machines of the network know this one."""
     name = socket.gethostname()
     return [name] if "." in name or not name else [name, f"{name}.local"]
@@ -154,6 +173,4 @@ def _announce(config: Config, listening: Listening, tls: TlsFiles | None, ready_
         )
     more = ", and at every other address of this machine" if listening.everywhere else ""
     click.echo(f"Fireside is ready at {url}{more} (Ctrl+C stops it)")
-    if ready_fd is not None:
-        with os.fdopen(ready_fd, "w") as pipe:
-            pipe.write(json.dumps({"url": url, "port": listening.port, "pid": os.getpid()}) + "\n")
+    tell_program(ready_fd, listening, url)

@@ -11,15 +11,15 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from h2corn import Config as ServerConfig
 from h2corn import RequestPolicy, Server
 
-from fireside.app import App, open_app
+from fireside.app import open_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from fireside.cli.listen import Listening
     from fireside.config import Config
@@ -34,6 +34,23 @@ _MAX_BODY = 16 * 1024 * 1024
 _MAX_ENVELOPE = 64 * 1024
 # A reader that takes nothing for so long is cut off; it resumes when it comes back.
 _STALL_SECONDS = 60.0
+
+
+class Served(Protocol):
+    """What is put on a server: a Fireside, or a model worker."""
+
+    @property
+    def asgi(self) -> Any:
+        """The ASGI application, open already."""
+        ...
+
+    async def drain(self, grace: float) -> None:
+        """Takes no new work and lets what runs end for `grace` seconds."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes it."""
+        ...
 
 
 def server_config(config: Config, listening: Listening, tls: TlsFiles | None) -> ServerConfig:
@@ -63,13 +80,19 @@ def server_config(config: Config, listening: Listening, tls: TlsFiles | None) ->
     )
 
 
-async def run(config: Config, listening: Listening, tls: TlsFiles | None, ready: Callable[[], None]) -> None:
+async def run(
+    config: Config,
+    listening: Listening,
+    tls: TlsFiles | None,
+    ready: Callable[[], None],
+    opening: Callable[[Config], Awaitable[Served]] = open_app,
+) -> None:
     """Opens the app, serves until SIGTERM or SIGINT, and stops within `config.shutdown_grace` seconds.
 
-    `ready` is called once calls are answered. A second signal ends the process at once. Raises what open_app raises.
+    `ready` is called once calls are answered. A second signal ends the process at once. Raises what `opening` raises.
     """
     stop = _stop_on_signals(config.shutdown_grace)
-    app = await open_app(config)
+    app = await opening(config)
     _tune_interpreter()
     try:
         if not stop.is_set():
@@ -97,7 +120,7 @@ class _Moments:
     stop: asyncio.Event
 
 
-async def _serve(app: App, server_config: ServerConfig, listening: Listening, moments: _Moments) -> None:
+async def _serve(app: Served, server_config: ServerConfig, listening: Listening, moments: _Moments) -> None:
     _silence_banner()
     server = Server(app.asgi, server_config)
     serving = asyncio.create_task(server.serve(), name="server")

@@ -22,14 +22,22 @@ if TYPE_CHECKING:
 
     from fireside.runners.base import BackendOptions
 
-# Larger answers than any that make sense; a limit keeps a broken peer from filling the memory.
-_MESSAGE_BYTES = 64 * 1024 * 1024
+
+@dataclass(frozen=True, slots=True)
+class GrpcOptions:
+    """How connections are kept. Times are in seconds."""
+
+    max_message_length: int = 64 * 1024 * 1024
+    """Bytes of the longest message, either way; it keeps a broken peer from filling the memory."""
+
+    keepalive_time: float = 30.0
+    """How long a connection may be silent, with or without calls, before the peer is probed; 0 never probes."""
+
+    keepalive_timeout: float = 10.0
+    """How long a probe may stay unanswered before the connection is given up, and its calls fail."""
+
+
 _OPTIONS = (
-    ("grpc.max_receive_message_length", _MESSAGE_BYTES),
-    ("grpc.max_send_message_length", _MESSAGE_BYTES),
-    # A dead machine is found within 40 s, whether or not calls are open.
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # A peer that comes back is seen soon; the router decides how long one is left alone.
@@ -68,9 +76,10 @@ class Call:
 class Channels:
     """The connections. They are made when first used, and again when they were lost."""
 
-    def __init__(self, options: BackendOptions) -> None:
+    def __init__(self, options: BackendOptions, grpc_options: GrpcOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
+        self._arguments = _arguments(grpc_options)
         self._channels: dict[str, Any] = {}
         self._stubs: dict[tuple[str, str], Any] = {}
         self._metadata = (("authorization", f"Bearer {options.secret}"),) if options.secret else ()
@@ -127,7 +136,7 @@ class Channels:
         """The channel, once it stands. Raises UnavailableError (RUNNER_UNAVAILABLE, RUNNER_CONNECT_TIMEOUT)."""
         channel = self._channels.get(address)
         if channel is None:
-            channel = self._channels[address] = _open(address)
+            channel = self._channels[address] = _open(address, self._arguments)
         states = _grpc().ChannelConnectivity
         state = channel.get_state(try_to_connect=True)
         if state is states.READY:
@@ -151,13 +160,23 @@ class Channels:
         return stub
 
 
-def _open(address: str) -> Any:
+def _arguments(options: GrpcOptions) -> tuple[tuple[str, int], ...]:
+    """The options as grpcio has them."""
+    size = min(options.max_message_length, 2**31 - 1)
+    limits = (("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", size))
+    if not options.keepalive_time:
+        return (*limits, *_OPTIONS)
+    every, within = int(options.keepalive_time * 1000), int(options.keepalive_timeout * 1000)
+    return (*limits, ("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", within), *_OPTIONS)
+
+
+def _open(address: str, arguments: tuple[tuple[str, int], ...]) -> Any:
     scheme, separator, authority = address.rpartition("://")
     target = authority.rstrip("/")
     if separator and scheme == "grpcs":
         credentials = _grpc().ssl_channel_credentials(_system_authorities())
-        return _aio().secure_channel(target, credentials, options=_OPTIONS)
-    return _aio().insecure_channel(target, options=_OPTIONS)
+        return _aio().secure_channel(target, credentials, options=arguments)
+    return _aio().insecure_channel(target, options=arguments)
 
 
 def _system_authorities() -> bytes | None:

@@ -14,7 +14,6 @@ from google.rpc.status_pb2 import Status
 
 from fireside.core.errors import (
     DeadlineExceededError,
-    FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
     ResourceExhaustedError,
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 _DOMAIN = "fireside"
 # A worker that stops says so; for whoever waits for an answer it is simply away.
 _LEAVING = "SHUTTING_DOWN"
+# A worker that says nothing else has ended the call because its deadline came.
+_TIMEOUTS = {"": "RUNNER_TOTAL_TIMEOUT", "DEADLINE_EXCEEDED": "RUNNER_TOTAL_TIMEOUT"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def error_of(status: CallStatus, runner: str, address: str, *, begun: bool) -> F
             )
         case "DEADLINE_EXCEEDED":
             return DeadlineExceededError(
-                said.reason if said.reason != "DEADLINE_EXCEEDED" else "RUNNER_TOTAL_TIMEOUT",
+                _TIMEOUTS.get(said.reason, said.reason),
                 said.message or f"The runner {runner} took longer than it was given.",
                 **metadata,
             )
@@ -95,9 +96,9 @@ def cannot_connect(runner: str, address: str, waited: float | None = None) -> Un
     """Nobody answers at the address; with `waited` not within so many seconds."""
     if waited is not None:
         message = f"The runner {runner} did not answer at {address} within {waited:g} s. Is the address right?"
-        return UnavailableError("RUNNER_CONNECT_TIMEOUT", message, retry_after=5.0, address=address)
+        return UnavailableError("RUNNER_CONNECT_TIMEOUT", message, retry_after=2.0, address=address)
     message = f"The runner {runner} cannot be reached at {address}. Is it running?"
-    return UnavailableError("RUNNER_UNAVAILABLE", message, retry_after=5.0, address=address)
+    return UnavailableError("RUNNER_UNAVAILABLE", message, retry_after=2.0, address=address)
 
 
 def died(runner: str, address: str) -> UnavailableError:
@@ -106,10 +107,10 @@ def died(runner: str, address: str) -> UnavailableError:
     return UnavailableError("RUNNER_DIED", message, address=address)
 
 
-def unauthorized(runner: str, address: str) -> FiresideError:
+def unauthorized(runner: str, address: str) -> UnavailableError:
     """The token is wrong or missing."""
     message = f"The runner {runner} at {address} refused the token: it is wrong or missing. Set it again."
-    return FailedPreconditionError("RUNNER_UNAUTHORIZED", message, address=address)
+    return UnavailableError("RUNNER_UNAUTHORIZED", message, retry_after=60.0, address=address)
 
 
 def garbled(runner: str, error: Exception) -> UnavailableError:
