@@ -1,252 +1,300 @@
-"""The OpenAI chat protocol as llama.cpp's server speaks it: requests out, server-sent events in. Does no I/O.
+"""The OpenAI chat protocol's answers: server-sent events, errors, vectors in. Does no I/O; requests are elsewhere.
 
-Unknown fields are ignored. What the events say is turned into the seam's deltas; events that arrive in one read become
-one delta, because each delta is a wake-up for every reader.
+Unknown fields are ignored. What the events say is turned into the seam's deltas (answer_lines.py).
 """
 
 from __future__ import annotations
 
-from http import HTTPStatus
+import base64
+import binascii
+import re
+import secrets
 
 import msgspec
-from google.protobuf import json_format
 
-from fireside.core.errors import FiresideError, InvalidArgumentError, UnavailableError
+from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.v1 import message_pb2
-from fireside.runners.base import (
-    Activity,
-    Delta,
-    Finish,
-    Finished,
-    GenerateRequest,
-    Progress,
-    Reasoning,
-    Text,
-    WholePart,
-)
+from fireside.runners.answer_lines import AnswerLines
+from fireside.runners.base import Activity, Embeddings, Finish, Finished, Progress, Reasoning, Text, WholePart
+from fireside.runners.prompt import clean
+from fireside.runners.refusals import Refusal, died, garbage
 
-_ROLES = {
-    message_pb2.ROLE_SYSTEM: "system",
-    message_pb2.ROLE_USER: "user",
-    message_pb2.ROLE_ASSISTANT: "assistant",
-    message_pb2.ROLE_TOOL: "tool",
+_FINISHES = {
+    "length": Finish.LENGTH,
+    "max_tokens": Finish.LENGTH,
+    "model_length": Finish.LENGTH,
+    "tool_calls": Finish.TOOL_CALLS,
+    "function_call": Finish.TOOL_CALLS,
 }
-_FINISHES = {"length": Finish.LENGTH, "tool_calls": Finish.TOOL_CALLS}
+_DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[^,;]+)*;base64,(?P<data>.*)", re.DOTALL)
 
 
-class ChatMessage(msgspec.Struct, frozen=True):
-    """One message of the prompt."""
-
-    role: str
-    content: str
-
-
-class _StreamOptions(msgspec.Struct, frozen=True):
-    include_usage: bool = True
-
-
-class ChatRequest(msgspec.Struct, frozen=True):
-    """The body of POST /v1/chat/completions, with llama.cpp's additions."""
-
-    messages: list[ChatMessage]
-    max_tokens: int
-    id_slot: int
-    temperature: float
-    top_p: float
-    top_k: int
-    repeat_penalty: float
-    seed: int | msgspec.UnsetType = msgspec.UNSET
-    stop: list[str] | msgspec.UnsetType = msgspec.UNSET
-    stream: bool = True
-    stream_options: _StreamOptions = _StreamOptions()
-    cache_prompt: bool = True
-    return_progress: bool = True
-
-
-class _Function(msgspec.Struct):
+class _Function(msgspec.Struct, gc=False):
     name: str | None = None
-    arguments: str | None = None
+    arguments: str | dict[str, object] | None = None
 
 
-class _ToolCall(msgspec.Struct):
-    index: int = 0
+class _ToolCall(msgspec.Struct, gc=False):
+    index: int | None = None
     id: str | None = None
-    function: _Function = msgspec.field(default_factory=_Function)
+    function: _Function | None = None
 
 
-class _ChunkDelta(msgspec.Struct):
-    content: str | None = None
+class _ContentPart(msgspec.Struct, gc=False):
+    type: str = "text"
+    text: str | None = None
+
+
+class _Url(msgspec.Struct, gc=False):
+    url: str = ""
+
+
+class _Image(msgspec.Struct, gc=False):
+    image_url: _Url | str | None = None
+
+
+class _ChunkDelta(msgspec.Struct, gc=False):
+    content: str | list[_ContentPart] | None = None
     reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
     tool_calls: list[_ToolCall] | None = None
+    images: list[_Image] | None = None
 
 
-class _Choice(msgspec.Struct):
-    delta: _ChunkDelta = msgspec.field(default_factory=_ChunkDelta)
+class _Choice(msgspec.Struct, gc=False):
+    delta: _ChunkDelta | None = None
+    message: _ChunkDelta | None = None
     finish_reason: str | None = None
 
 
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int = 0
+class _PromptDetails(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
 
 
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _PromptDetails = msgspec.field(default_factory=_PromptDetails)
+class _Usage(msgspec.Struct, gc=False):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
 
 
-class _PromptProgress(msgspec.Struct):
+class _PromptProgress(msgspec.Struct, gc=False):
     processed: int = 0
 
 
-class _Error(msgspec.Struct):
-    message: str = ""
-    type: str = ""
+class _Error(msgspec.Struct, gc=False):
+    message: str | None = None
+    type: str | None = None
+    code: str | int | None = None
     n_prompt_tokens: int = 0
     n_ctx: int = 0
 
 
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] = []
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
     usage: _Usage | None = None
     prompt_progress: _PromptProgress | None = None
-    error: _Error | None = None
+    error: _Error | str | None = None
 
 
-_chunks = msgspec.json.Decoder(_Chunk)
+class _Refused(msgspec.Struct):
+    """The body of an error: OpenAI's form, vLLM's older flat one, FastAPI's."""
+
+    error: _Error | str | None = None
+    message: str | None = None
+    type: str | None = None
+    code: str | int | None = None
+    detail: msgspec.Raw = msgspec.Raw(b"")
 
 
-def chat_messages(request: GenerateRequest) -> list[ChatMessage]:
-    """The prompt: the text parts, and a short note in brackets for any other. Reasoning is left out, as models expect.
-
-    Messages without any content are left out; so an empty last answer is not gone on from but begun.
-    """
-    messages = (ChatMessage(_ROLES.get(m.role, "user"), clean(_content_of(m))) for m in request.messages)
-    return [message for message in messages if message.content]
+_decode = msgspec.json.Decoder(_Chunk).decode
+_refusals = msgspec.json.Decoder(_Refused)
 
 
-def clean(text: str) -> str:
-    """The text without what a tokenizer or a store chokes on: NUL and lone surrogates."""
-    return text.replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+def refusal(status: int, body: bytes, model: str = "", retry_after: float | None = None) -> FiresideError:
+    """The error for an HTTP status that is not 200. `retry_after` is in seconds."""
+    return refusal_of(status, body, model, retry_after).error()
 
 
-def refusal(status: int, body: bytes) -> FiresideError:
-    """The error for an HTTP status that is not 200."""
+def refusal_of(status: int, body: bytes, model: str = "", retry_after: float | None = None) -> Refusal:
+    """What the body of such a response says."""
     try:
-        error = _chunks.decode(body).error or _Error()
+        said = _refusals.decode(body)
     except msgspec.MsgspecError:
-        error = _Error(message=body[:200].decode(errors="replace"))
-    return _refused(status, error)
+        return Refusal(status, body[:200].decode(errors="replace"), retry_after=retry_after, model=model)
+    if said.error is not None:
+        return _refusal(status, said.error, model, retry_after)
+    message = said.message or bytes(said.detail).decode(errors="replace")
+    return _refusal(status, _Error(message, said.type, said.code), model, retry_after)
 
 
-class EventReader:
+def _refusal(status: int, error: _Error | str, model: str, retry_after: float | None) -> Refusal:
+    if isinstance(error, str):
+        return Refusal(status, error, retry_after=retry_after, model=model)
+    code = error.code if isinstance(error.code, str) else ""
+    return Refusal(
+        status, error.message or "", code or error.type or "", error.n_prompt_tokens, error.n_ctx, retry_after, model
+    )
+
+
+class _Embedding(msgspec.Struct, gc=False):
+    embedding: tuple[float, ...]
+    index: int = 0
+
+
+class _Embedded(msgspec.Struct):
+    data: list[_Embedding]
+    usage: _Usage | None = None
+
+
+def embeddings(body: bytes) -> Embeddings:
+    """The vectors of the body of POST /embeddings. Raises UnavailableError (RUNNER_FAILED)."""
+    try:
+        said = msgspec.json.decode(body, type=_Embedded)
+    except msgspec.MsgspecError as error:
+        raise garbage(str(error)) from error
+    entries = sorted(said.data, key=lambda entry: entry.index)
+    tokens = (said.usage.prompt_tokens if said.usage else 0) or 0
+    return Embeddings(tuple(entry.embedding for entry in entries), tokens)
+
+
+class EventReader(AnswerLines):
     """Turns the bytes of a stream of events into deltas. One for each answer."""
 
-    def __init__(self) -> None:
-        self._rest = b""
-        self._calls: dict[int, message_pb2.ToolCallPart] = {}
+    def __init__(self, model: str = "") -> None:
+        """`model` is its name in errors."""
+        super().__init__(model)
+        self._calls: list[_Call] = []
         self._finish: Finish | None = None
         self._usage = _Usage()
         self._prefilling = False
-        self.ended = False
-        self.events = 0
+        self._said_something = False
 
-    def feed(self, data: bytes) -> list[Delta]:
-        """The deltas of what has arrived. Sets `ended` after the last event; counts `events`.
+    def _line(self, line: bytes) -> None:
+        if line[:5] == b"data:":
+            self.events += 1
+            self._event(line[5:])
 
-        Raises FiresideError for an event that is an error or is not understood.
-        """
-        *blocks, self._rest = (self._rest + data).replace(b"\r\n", b"\n").split(b"\n\n")
-        deltas: list[Delta] = []
-        for block in blocks:
-            for line in block.split(b"\n"):
-                if line.startswith(b"data:"):
-                    self._event(line[5:].strip(), deltas)
-        return deltas
+    def _cut_off(self) -> None:
+        if self._finish is None:
+            raise died() if self.events else garbage("there is no event in it")
+        self._end()
 
-    def _event(self, data: bytes, deltas: list[Delta]) -> None:
-        self.events += 1
-        if data == b"[DONE]":
-            deltas.extend(self._ending())
-            return
+    def _event(self, data: bytes) -> None:
         try:
-            chunk = _chunks.decode(data)
+            chunk = _decode(data)
         except msgspec.MsgspecError as error:
-            raise UnavailableError("RUNNER_FAILED", f"The model's answer could not be read ({error}).") from error
+            if data.strip() != b"[DONE]":
+                raise garbage(str(error)) from error
+            if self._finish is None and not self._said_something:
+                raise garbage("it is empty") from error
+            self._end()
+            return
         if chunk.error is not None:
-            raise _refused(500, chunk.error)
+            raise self._failure(chunk.error)
         if chunk.usage is not None:
             self._usage = chunk.usage
         if chunk.prompt_progress is not None and not self._prefilling:
             self._prefilling = True
-            deltas.append(Progress(Activity.PREFILLING))
-        for choice in chunk.choices:
-            self._choice(choice, deltas)
+            self._put(Progress(Activity.PREFILLING))
+        for choice in chunk.choices or ():
+            delta = choice.delta or choice.message
+            if delta is not None:
+                self._take(delta)
+            if choice.finish_reason is not None:
+                self._finishing(choice.finish_reason)
 
-    def _choice(self, choice: _Choice, deltas: list[Delta]) -> None:
-        if choice.finish_reason is not None:
-            self._finish = _FINISHES.get(choice.finish_reason, Finish.COMPLETE)
-        _append(deltas, Reasoning, choice.delta.reasoning_content)
-        _append(deltas, Text, choice.delta.content)
-        for call in choice.delta.tool_calls or ():
-            part = self._calls.setdefault(call.index, message_pb2.ToolCallPart())
-            part.id = part.id or clean(call.id or "")
-            part.name += clean(call.function.name or "")
-            part.arguments += clean(call.function.arguments or "")
+    def _take(self, delta: _ChunkDelta) -> None:
+        # Some servers say the reasoning twice, under both names.
+        if reasoning := delta.reasoning_content or delta.reasoning:
+            self._said_something = True
+            self._append(Reasoning, reasoning)
+        content = delta.content
+        if content:
+            self._said_something = True
+            self._append(Text, content if isinstance(content, str) else "".join(part.text or "" for part in content))
+        if delta.refusal:
+            self._said_something = True
+            self._append(Text, delta.refusal)
+        for call in delta.tool_calls or ():
+            self._call(call)
+        for image in delta.images or ():
+            self._image(image)
 
-    def _ending(self) -> list[Delta]:
-        if self._finish is None:
-            raise UnavailableError("RUNNER_FAILED", "The model ended without saying why. Try again.")
+    def _call(self, call: _ToolCall) -> None:
+        """Adds to the call that it goes on with, or begins one. Not all servers give an index, or an id."""
+        self._said_something = True
+        function = call.function or _Function()
+        known = [
+            one
+            for one in self._calls
+            if call.index in {None, one.index} and (not call.id or not one.part.id or call.id == one.part.id)
+        ]
+        if known and (call.id or call.index is not None or not function.name):
+            target = known[-1]
+        else:
+            target = _Call(len(self._calls) if call.index is None else call.index, message_pb2.ToolCallPart())
+            self._calls.append(target)
+        part = target.part
+        part.id = part.id or clean(call.id or "")
+        part.name = part.name or clean(function.name or "")
+        arguments = function.arguments
+        if isinstance(arguments, dict):
+            arguments = msgspec.json.encode(arguments).decode()
+        part.arguments += clean(arguments or "")
+
+    def _image(self, image: _Image) -> None:
+        url = image.image_url.url if isinstance(image.image_url, _Url) else image.image_url or ""
+        part = picture(url)
+        if part is None:
+            # Fetching what a model names is not this server's business; the reader's browser asks before it does.
+            if url.startswith(("https://", "http://")):
+                self._append(Text, f"\n\n![image]({url})\n\n")
+            return
+        self._said_something = True
+        self._put(WholePart(part))
+
+    def _finishing(self, reason: str) -> None:
+        if reason == "error":
+            raise UnavailableError("RUNNER_FAILED", "The model failed in mid-answer. Try again.")
+        self._finish = _FINISHES.get(reason, Finish.COMPLETE)
+
+    def _failure(self, error: _Error | str) -> FiresideError:
+        # In a stream the status has been sent; some servers put it into the error.
+        status = error.code if isinstance(error, _Error) and isinstance(error.code, int) else 500
+        return _refusal(status, error, self._model, None).error()
+
+    def _end(self) -> None:
         self.ended = True
+        finish = self._finish or Finish.COMPLETE
+        for call in self._calls:
+            call.part.id = call.part.id or f"call_{secrets.token_hex(8)}"
+            self._put(WholePart(message_pb2.Part(tool_call=call.part)))
+        if self._calls and finish is Finish.COMPLETE:
+            finish = Finish.TOOL_CALLS
         usage = self._usage
-        calls: list[Delta] = [WholePart(message_pb2.Part(tool_call=part)) for _, part in sorted(self._calls.items())]
-        cached = usage.prompt_tokens_details.cached_tokens
-        return [*calls, Finished(self._finish, usage.prompt_tokens, usage.completion_tokens, cached)]
+        details = usage.prompt_tokens_details
+        cached = details.cached_tokens if details else 0
+        self._put(Finished(finish, usage.prompt_tokens or 0, usage.completion_tokens or 0, cached or 0))
 
 
-def _append(deltas: list[Delta], kind: type[Text | Reasoning], text: str | None) -> None:
-    """Adds text to the last delta if that is of the same kind."""
-    if not text:
-        return
-    last = deltas[-1] if deltas else None
-    if isinstance(last, kind):
-        deltas[-1] = kind(last.text + clean(text))
-    else:
-        deltas.append(kind(clean(text)))
+class _Call:
+    """A tool call that is being put together."""
+
+    __slots__ = ("index", "part")
+
+    def __init__(self, index: int, part: message_pb2.ToolCallPart) -> None:
+        self.index = index
+        self.part = part
 
 
-def _refused(status: int, error: _Error) -> FiresideError:
-    if error.type == "exceed_context_size_error":
-        return InvalidArgumentError(
-            "PROMPT_TOO_LONG",
-            f"This conversation is too long for the model: it has {error.n_prompt_tokens} tokens, and {error.n_ctx} fit. "
-            "Start a new conversation, or edit an earlier message to go on from there.",
-            prompt_tokens=str(error.n_prompt_tokens),
-            context_tokens=str(error.n_ctx),
-        )
-    message = error.message or f"status {status}"
-    if status == HTTPStatus.BAD_REQUEST:
-        return InvalidArgumentError("RUNNER_REFUSED", f"The model refused the request: {message}")
-    return UnavailableError("RUNNER_FAILED", f"The model failed: {message}")
-
-
-def _content_of(message: message_pb2.Message) -> str:
-    return "\n\n".join(filter(None, (_part_text(part) for part in message.parts)))
-
-
-def _part_text(part: message_pb2.Part) -> str:
-    match part.WhichOneof("kind"):
-        case "text":
-            return part.text.text
-        case "image":
-            return "[image]"
-        case "file":
-            return f"[file: {part.file.name}]"
-        case "tool_call":
-            return f"[called the tool {part.tool_call.name} with {part.tool_call.arguments}]"
-        case "tool_result":
-            return f"[result: {json_format.MessageToJson(part.tool_result.result, indent=None)}]"
-        case "citation":
-            return f"[source: {part.citation.title}]"
-        case _:
-            return ""
+def picture(url: str) -> message_pb2.Part | None:
+    """The picture of a data: URL in base64; None for any other URL."""
+    match = _DATA_URL.fullmatch(url)
+    if match is None:
+        return None
+    try:
+        data = base64.b64decode(match["data"], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return message_pb2.Part(image=message_pb2.ImagePart(media_type=match["type"], data=data))

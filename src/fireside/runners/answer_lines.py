@@ -1,0 +1,94 @@
+"""Lines of bytes to deltas: what every protocol with an event on each line shares. Does no I/O and knows no protocol.
+
+Lines that arrive in one read become one delta, because each delta is a wake-up for every reader of the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fireside.core.errors import FiresideError
+from fireside.runners.base import Delta, Reasoning, Text
+from fireside.runners.prompt import clean
+from fireside.runners.refusals import garbage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# One line may be a picture; more than this without an end is no protocol.
+_LONGEST_LINE = 64 << 20
+
+
+class AnswerLines:
+    """The part of a reader that cuts lines and joins texts. A protocol's own is made from it by giving `_line`."""
+
+    def __init__(self, model: str = "") -> None:
+        """`model` is its name in errors."""
+        self.ended = False
+        self.events = 0
+        self._model = model
+        self._deltas: list[Delta] = []
+        self._rest = b""
+        self._kind: type[Text | Reasoning] = Text
+        self._texts: list[str] = []
+
+    def feed(self, data: bytes) -> Iterable[Delta]:
+        """The deltas of what has arrived. Sets `ended` after the last event; counts `events`.
+
+        Going through them raises, after the last one, FiresideError for an event that is an error or not understood.
+        """
+        *lines, rest = (self._rest + data if self._rest else data).split(b"\n")
+        self._rest = rest
+        try:
+            if len(rest) > _LONGEST_LINE:
+                raise garbage("a line has no end")
+            for line in lines:
+                if line and not self.ended:
+                    self._line(line)
+        except FiresideError as error:
+            return _then_raise(self._taken(), error)
+        return self._taken()
+
+    def finish(self) -> Iterable[Delta]:
+        """The deltas that are left when the stream has ended. Going through them raises FiresideError if that was early."""
+        rest = self.feed(b"\n") if self._rest and not self.ended else ()
+        yield from rest
+        if not self.ended:
+            self._cut_off()
+            yield from self._taken()
+
+    def _line(self, line: bytes) -> None:
+        """Takes a line without its end, not an empty one. Raises FiresideError."""
+        raise NotImplementedError
+
+    def _cut_off(self) -> None:
+        """Ends the answer where the stream ended without saying so. Raises FiresideError if it is not whole."""
+        raise NotImplementedError
+
+    def _append(self, kind: type[Text | Reasoning], text: str) -> None:
+        """Adds text, to the last delta if that is of the same kind."""
+        if self._kind is not kind:
+            self._flush()
+            self._kind = kind
+        self._texts.append(text)
+
+    def _put(self, delta: Delta) -> None:
+        """Adds any other delta."""
+        self._flush()
+        self._deltas.append(delta)
+
+    def _flush(self) -> None:
+        if self._texts:
+            if text := clean("".join(self._texts)):
+                self._deltas.append(self._kind(text))
+            self._texts = []
+
+    def _taken(self) -> list[Delta]:
+        self._flush()
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+
+def _then_raise(deltas: list[Delta], error: FiresideError) -> Iterator[Delta]:
+    yield from deltas
+    raise error
