@@ -20,6 +20,8 @@ SEAMS = ("src/fireside/runners/", "src/fireside/store/dialects/", "src/fireside/
 SEAM_CHOOSERS = {
     # Opens the one database that the URL names, so that the other one's driver is never imported.
     "src/fireside/store/db.py",
+    # Makes the runners that are set up, so that a server without one of a kind never imports that kind's client.
+    "src/fireside/runners/backends.py",
 }
 STORE_LIBRARIES = {"sqlite3", "asyncpg", "sqlalchemy", "alembic", "psycopg"}
 SCOPES = {"timeout", "timeout_at", "TaskGroup", "fail_after", "move_on_after", "create_task_group"}
