@@ -10,7 +10,7 @@ import math
 import random
 import time
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, NotFoundError, UnavailableError
@@ -152,6 +152,7 @@ class ManagedRunner:
         self._refuse_resting()
         turn = self._enter(request.account)
         watch: Watchdog | None = None
+        loop = asyncio.get_running_loop()
         try:
             told, until = 0, time.monotonic() + self.options.queue_wait
             while place := turn.place:
@@ -161,7 +162,8 @@ class ManagedRunner:
                 await turn.wait(until)
             if told:
                 yield Progress(Activity.PREFILLING)
-            watch = self._watch()
+            watch = self._watch(request.deadline)
+            request = self._with_deadline(request)
             while True:
                 self._begin_attempt()
                 try:
@@ -175,7 +177,7 @@ class ManagedRunner:
                                 self._note(watch, delta)
                             yield delta
                             watch.since = now()
-                            watch.waiter = current_task()
+                            watch.waiter = current_task(loop)
                     watch.check()
                 except BaseException as error:
                     delay = self._outcome(watch, error)
@@ -245,10 +247,17 @@ class ManagedRunner:
         if not self._queue.active and not self._queue.queued:
             self._idle.set()
 
-    def _watch(self) -> Watchdog:
-        watch = Watchdog(self.display_name, self.options.timeouts, self.options.queue_wait)
+    def _watch(self, deadline: float | None = None) -> Watchdog:
+        watch = Watchdog(self.display_name, self.options.timeouts, self.options.queue_wait, deadline)
         self._running.add(watch)
         return watch
+
+    def _with_deadline(self, request: GenerateRequest) -> GenerateRequest:
+        """The request as the backend gets it: it may know when it is given up at the latest, its own queue included."""
+        total = self.options.timeouts.total
+        if request.deadline is not None or not total:
+            return request
+        return replace(request, deadline=time.monotonic() + total + self.options.queue_wait)
 
     def _refuse_resting(self) -> None:
         wait = self._breaker.wait_time()

@@ -34,7 +34,6 @@ Deltas are due at fixed times after the start, so a slow reader does not stretch
 from __future__ import annotations
 
 import asyncio
-import functools
 import hashlib
 import json
 import math
@@ -45,10 +44,8 @@ from typing import TYPE_CHECKING
 
 from fireside.core.errors import (
     DeadlineExceededError,
-    FailedPreconditionError,
     FiresideError,
     InvalidArgumentError,
-    NotFoundError,
     ResourceExhaustedError,
     UnavailableError,
 )
@@ -64,6 +61,7 @@ from fireside.runners.base import (
     Text,
     WholePart,
 )
+from fireside.runners.script import GRAMMAR, KINDS, Script, parse
 from fireside.runners.scripted_document import DOCUMENT
 
 if TYPE_CHECKING:
@@ -86,92 +84,8 @@ _PICTURE = bytes.fromhex(
     "0000000049454e44ae426082"
 )
 
-_KINDS: dict[str, tuple[type[FiresideError], str]] = {
-    "unavailable": (UnavailableError, "RUNNER_UNAVAILABLE"),
-    "connect-timeout": (UnavailableError, "RUNNER_CONNECT_TIMEOUT"),
-    "died": (UnavailableError, "RUNNER_DIED"),
-    "rate-limited": (ResourceExhaustedError, "RUNNER_RATE_LIMITED"),
-    "refused": (InvalidArgumentError, "RUNNER_REFUSED"),
-    "unauthorized": (FailedPreconditionError, "RUNNER_UNAUTHORIZED"),
-    "too-long": (InvalidArgumentError, "PROMPT_TOO_LONG"),
-    "not-found": (NotFoundError, "MODEL_NOT_FOUND"),
-}
 _RATE_LIMIT_SECONDS = 7.0
-_COUNT = r"\d{1,7}"
-_DURATION = r"\d{1,6}(?:\.\d{1,3})?(?:ms|s)"
-_WHEN = rf"(?:start|after:{_COUNT})"
-_KNOB = (
-    rf"(?:(?:tokens|burst|reasoning|seed|times|embed)={_COUNT}|(?:pace|first|timeout)={_DURATION}"
-    rf"|queue=(?:full|{_COUNT}(?::{_DURATION})?)|(?:fail|crash|hang)={_WHEN}|as=(?:{'|'.join(_KINDS)})|at=[a-z0-9-]{{1,40}}"
-    r"|echo|markdown|tool|limit|image)"
-)
-_GRAMMAR = re.compile(rf"{_KNOB}(?:,{_KNOB})*")
 _BREATH = 64
-_MOST_NUMBERS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """A model's name, parsed. Times are in seconds; `fail`, `crash` and `hang` count tokens, None for never."""
-
-    tokens: int | None = None
-    pace: float = 0.0
-    first: float = 0.0
-    queue: int = 0
-    queue_step: float = 0.0
-    queue_full: bool = False
-    burst: int = 1
-    reasoning: int = 0
-    seed: int = 0
-    echo: bool = False
-    markdown: bool = False
-    tool: bool = False
-    limit: bool = False
-    fail: int | None = None
-    crash: int | None = None
-    hang: int | None = None
-    timeout: float | None = None
-    kind: str = ""
-    times: int | None = None
-    at: str = ""
-    image: bool = False
-    embed: int | None = None
-
-
-@functools.lru_cache(maxsize=256)
-def parse(name: str) -> Script:
-    """The script that a model's name spells. Raises NotFoundError (MODEL_NOT_FOUND)."""
-    knobs = name.split(",")
-    values = {key: value for key, _, value in (knob.partition("=") for knob in knobs)}
-    if _GRAMMAR.fullmatch(name) is None or len(values) != len(knobs):
-        raise NotFoundError(
-            "MODEL_NOT_FOUND", f"{name!r} is not a script: see the top of runners/scripted.py.", model=name
-        )
-    place, _, step = values.get("queue", "0").partition(":")
-    return Script(
-        tokens=int(values["tokens"]) if "tokens" in values else None,
-        pace=_seconds(values.get("pace", "")),
-        first=_seconds(values.get("first", "")),
-        queue=0 if place == "full" else int(place),
-        queue_step=_seconds(step),
-        queue_full=place == "full",
-        burst=max(1, int(values.get("burst", "1"))),
-        reasoning=int(values.get("reasoning", "0")),
-        seed=int(values.get("seed", "0")),
-        echo="echo" in values,
-        markdown="markdown" in values,
-        tool="tool" in values,
-        limit="limit" in values,
-        fail=_when(values.get("fail")),
-        crash=_when(values.get("crash")),
-        hang=_when(values.get("hang")),
-        timeout=_seconds(values["timeout"]) if "timeout" in values else None,
-        kind=values.get("as", ""),
-        times=int(values["times"]) if "times" in values else None,
-        at=values.get("at", ""),
-        image="image" in values,
-        embed=max(1, min(_MOST_NUMBERS, int(values["embed"]))) if "embed" in values else None,
-    )
 
 
 class ScriptedRunner:
@@ -202,7 +116,7 @@ class ScriptedRunner:
             )
             for name in _WELL_KNOWN
         )
-        return RunnerInfo(tuple(models), unlisted=_GRAMMAR)
+        return RunnerInfo(tuple(models), unlisted=GRAMMAR)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Plays the script that `request.model` spells."""
@@ -384,7 +298,7 @@ async def _befall(script: Script, count: int, clock: _Clock) -> None:
 
 
 def _error(kind: str) -> FiresideError:
-    error, reason = _KINDS[kind]
+    error, reason = KINDS[kind]
     message = "The script says that the runner fails here."
     if error is ResourceExhaustedError:
         return ResourceExhaustedError(reason, message, retry_after=_RATE_LIMIT_SECONDS)
@@ -418,15 +332,3 @@ def _last_user_text(messages: Sequence[message_pb2.Message]) -> str:
 
 def _text_of(message: message_pb2.Message) -> str:
     return "".join(part.text.text for part in message.parts)
-
-
-def _seconds(duration: str) -> float:
-    if duration.endswith("ms"):
-        return float(duration[:-2]) / 1000
-    return float(duration[:-1]) if duration else 0.0
-
-
-def _when(moment: str | None) -> int | None:
-    if moment is None:
-        return None
-    return 0 if moment == "start" else int(moment.removeprefix("after:"))

@@ -36,16 +36,20 @@ class Watchdog:
     """Watches one answer. `waiter` and `since` are for the loop over the deltas to set: see ManagedRunner.generate."""
 
     __slots__ = (
-        "_base", "_cancelling", "_due", "_interrupted", "_limit", "_loop", "_name", "_queued_wait", "_timeouts", "_timer",
+        "_base", "_cancelling", "_deadline", "_due", "_interrupted", "_limit", "_loop", "_name", "_queued_wait", "_timeouts", "_timer",
         "attempts", "begun", "error", "since", "waiter",
     )  # fmt: skip
 
-    def __init__(self, name: str, timeouts: Timeouts, queued_wait: float) -> None:
-        """`name` is the runner's, for people. `queued_wait` limits what the backend may spend in its own queue."""
+    def __init__(self, name: str, timeouts: Timeouts, queued_wait: float, deadline: float | None) -> None:
+        """`name` is the runner's, for people. `queued_wait` limits what the backend may spend in its own queue.
+
+        `deadline`, on the clock of time.monotonic, ends the answer in any case.
+        """
         self._loop = asyncio.get_running_loop()
         self._name = name
         self._timeouts = timeouts
         self._queued_wait = queued_wait
+        self._deadline = _NEVER if deadline is None else deadline
         # Who waits for the runner now, and since when, on the clock of time.monotonic.
         self.waiter: asyncio.Task[object] | None = asyncio.current_task()
         self.since = time.monotonic()
@@ -64,8 +68,8 @@ class Watchdog:
 
     def restart(self) -> None:
         """Another attempt begins: the first token's time starts anew, the total does not begin before it either."""
-        now = self.since = time.monotonic()
-        self._due = now + (self._timeouts.total or _NEVER)
+        self.since = time.monotonic()
+        self._begin_total()
         self._expect("first_token", self._timeouts.first_token)
 
     def queued(self) -> None:
@@ -76,8 +80,7 @@ class Watchdog:
     def working(self) -> None:
         """The backend has begun with the request, which brings no token yet."""
         if self._limit[0] == "queued":
-            now = time.monotonic()
-            self._due = now + (self._timeouts.total or _NEVER)
+            self._begin_total()
             self._expect("first_token", self._timeouts.first_token)
 
     def writing(self) -> None:
@@ -116,6 +119,9 @@ class Watchdog:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _begin_total(self) -> None:
+        self._due = min(self._deadline, time.monotonic() + (self._timeouts.total or _NEVER))
 
     def _expect(self, what: str, limit: float) -> None:
         self._limit = (what, limit or _NEVER)
