@@ -55,7 +55,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Text to append to the answer; as many tokens as there are at once."""
+    """Text to append to the answer; as many tokens as there are at once.
+
+    An empty one is a sign of life: of a backend that writes what comes in one piece, such as the arguments of a call.
+    """
 
     text: str
 
