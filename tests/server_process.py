@@ -18,7 +18,8 @@ _SECONDS = 30.0
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment of a machine where nothing is set up, with `folder` as home."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FIRESIDE_", "XDG_", "GRPC_"))}
+    ours = ("FIRESIDE_", "XDG_", "GRPC_", "OLLAMA_", "OPENAI_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"HOME": str(folder), "NO_COLOR": "1"}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from fireside.cli.main import main as fireside
+from fireside.runners.declared import KEYS as RUNNER_KEYS
 from fireside.settings import (
     CLIENT,
     GRPC_WITHOUT_EFFECT,
@@ -73,13 +74,73 @@ _TYPES = {
 }  # fmt: skip
 
 
+_RUNNERS = """\
+## `[[runners]]`
+
+Each `[[runners]]` table of the file sets up something that runs models; [runners.md](../runners.md) says more. Tables
+stand at the end of the file, after all plain settings. What a table leaves out is taken from the section Runners above.
+
+| key | takes | meaning |
+|---|---|---|
+"""
+
+_ALIASES = """\
+## `[model_aliases]`
+
+Other names of models, without a slash: each with one model's id or a list of them, the preferred one first. A later one
+stands in when those before it cannot answer.
+"""
+
+_EXAMPLE_TABLES = """\
+## Runners: tables, so they stand after everything above. docs/reference/configuration.md has all keys.
+# [[runners]]
+# name = "shed"
+# kind = "ollama"
+# address = "http://shed:11434"
+#
+# [[runners]]
+# name = "router"
+# kind = "openai"
+# address = "https://openrouter.ai/api/v1"
+# api_key = "sk-..."
+# models = ["qwen/qwen3-8b"]
+# fallback = true
+#
+# [[runners]]
+# name = "farm"
+# kind = "worker"
+# addresses = ["barn:50051", "grpcs://field.example.org:50051"]
+# concurrency = 8
+#
+# [model_aliases]
+# fast = "shed/qwen3:8b"
+# best = ["router/qwen/qwen3-8b", "shed/qwen3:8b"]
+"""
+
+_ENVIRONMENT = """\
+## Runners of the environment
+
+These variables set up runners under the names that other chat servers gave them. A list is separated by `;`.
+
+| variable | sets up |
+|---|---|
+| `OLLAMA_BASE_URL` | an Ollama, as the runner `ollama` |
+| `OLLAMA_BASE_URLS` | several, as `ollama`, `ollama-2`, ...; goes before `OLLAMA_BASE_URL` |
+| `OPENAI_API_BASE_URL` | an OpenAI-compatible server, as the runner `openai` |
+| `OPENAI_API_BASE_URLS` | several, as `openai`, `openai-2`, ...; goes before `OPENAI_API_BASE_URL` |
+| `OPENAI_API_KEY` | the API key of `openai`; without an address, of https://api.openai.com/v1 |
+| `OPENAI_API_KEYS` | the API keys in the order of the addresses; goes before `OPENAI_API_KEY` |
+"""
+
+
 def configuration() -> str:
     """The page on settings."""
     parts = [_CONFIGURATION]
     for section, settings in _sections():
         parts.append(f"## {section}\n")
         parts += [_setting(setting) for setting in settings]
-    parts.append(_without_effect())
+    rows = "\n".join(f"| `{key.name}` | {key.takes} | {key.help} |" for key in RUNNER_KEYS)
+    parts += [_RUNNERS + rows + "\n", _ALIASES, _ENVIRONMENT, _without_effect()]
     return "\n".join(parts)
 
 
@@ -158,7 +219,7 @@ def example() -> str:
             about = [setting.help, f"Default: {setting.default_text}." if setting.default_text else ""]
             lines = [f"# {line}" for line in about if line]
             parts.append("\n".join([*lines, f"#{setting.name} = {_toml(setting)}", ""]))
-    return "\n".join(parts)
+    return "\n".join([*parts, _EXAMPLE_TABLES])
 
 
 def _toml(setting: Setting) -> str:

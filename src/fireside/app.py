@@ -14,10 +14,12 @@ from fireside.edge.health import Readiness
 from fireside.runners.catalog import Catalog
 from fireside.runners.llama import LlamaRunner
 from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.making import Defaults
 from fireside.runners.managed import ManagedOptions, ManagedRunner
 from fireside.runners.registry import Registry, RegistryOptions
 from fireside.runners.scripted import ScriptedRunner
-from fireside.runners.sealing import FileKey, Sealer
+from fireside.runners.sealing import FileKey, Sealer, TextKey
+from fireside.runners.timeouts import Timeouts
 from fireside.store.db import open_database
 from fireside.store.runner_shelf import RunnerShelf
 
@@ -68,8 +70,7 @@ async def open_app(config: Config) -> App:
         stack.push_async_callback(db.close)
         catalog = Catalog((), config.default_model)
         stack.push_async_callback(catalog.aclose)
-        sealer = Sealer(FileKey(config.data_dir / "secret.key"))
-        registry = Registry(catalog, _runners(config), RunnerShelf(db), sealer, RegistryOptions())
+        registry = Registry(catalog, _runners(config), RunnerShelf(db), _sealer(config), _registry_options(config))
         await registry.open()
         stack.push_async_callback(registry.aclose)
         await db.listen(lambda topic, _payload: registry.heard(topic))
@@ -114,6 +115,27 @@ def _runners(config: Config) -> list[ManagedRunner]:
     # Neither is ever left alone: the engine of the local model has its own pauses, and a script fails as it was told to.
     scripted = ScriptedRunner()
     return [*runners, ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)]
+
+
+def _sealer(config: Config) -> Sealer:
+    return Sealer(TextKey(config.secret_key) if config.secret_key else FileKey(config.data_dir / "secret.key"))
+
+
+def _registry_options(config: Config) -> RegistryOptions:
+    managed = ManagedOptions(
+        concurrency=config.runner_concurrency,
+        queue_length=config.runner_queue_length,
+        queue_wait=config.runner_queue_wait,
+        timeouts=Timeouts(
+            first_token=config.runner_first_token_timeout,
+            between_tokens=config.runner_between_tokens_timeout,
+            total=config.runner_total_timeout,
+        ),
+        retries=config.runner_retries,
+        fallback=config.runner_fallback,
+    )
+    defaults = Defaults(managed=managed, connect_timeout=config.runner_connect_timeout)
+    return RegistryOptions(declared=config.runners, aliases=config.model_aliases, defaults=defaults)
 
 
 def _authenticate(_headers: Headers) -> Principal:

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from fireside.runners import declared
 from fireside.settings import BY_NAME, ENV_PREFIX, GRPC_WITHOUT_EFFECT, SETTINGS, Setting, Value, show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from fireside.runners.declared import DeclaredAlias, DeclaredRunner
 
 FILE_NAME = "fireside.toml"
 CONFIG_ENV = ENV_PREFIX + "CONFIG"
@@ -28,6 +31,7 @@ _OTHER_VARIABLES = (CONFIG_ENV, ENV_PREFIX + "TEST_")
 _OUR_GRPC_VARIABLES = ("GRPC_MAX_", "GRPC_MIN_", "GRPC_KEEPALIVE_")
 
 T = TypeVar("T", bound=Value)
+D = TypeVar("D")
 
 
 class SettingError(Exception):
@@ -68,6 +72,9 @@ class Config:
     database_url: str
     """Never empty."""
 
+    secret_key: str = field(repr=False)
+    """Empty for the one in data_dir."""
+
     tls: str
     """`off` or `auto`; `off` with `tls_cert` set means that certificate."""
 
@@ -82,12 +89,25 @@ class Config:
     llama_context: int
     queue_length: int
     queue_wait: float
+    runner_connect_timeout: float
+    runner_first_token_timeout: float
+    runner_between_tokens_timeout: float
+    runner_total_timeout: float
+    runner_concurrency: int
+    runner_queue_length: int
+    runner_queue_wait: float
+    runner_retries: int
+    runner_fallback: bool
     shutdown_grace: float
     log_level: str
     log_format: str
     worker_token: str = field(repr=False)
     """Empty for none."""
 
+    runners: tuple[DeclaredRunner, ...] = ()
+    """Those of the file, then those of the environment; the registry has more."""
+
+    model_aliases: tuple[DeclaredAlias, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is not the default came from: `flag --port`, `environment FIRESIDE_PORT`, `file:3`."""
 
@@ -149,6 +169,7 @@ def _server_config(found: _Found) -> Config:
         grpc_keepalive_timeout=found.get("grpc_keepalive_timeout", float),
         data_dir=data_dir,
         database_url=found.get("database_url", str) or _sqlite_url(data_dir / "fireside.db"),
+        secret_key=found.get("secret_key", str),
         tls=found.get("tls", str),
         tls_cert=found.path("tls_cert"),
         tls_key=found.path("tls_key"),
@@ -161,10 +182,21 @@ def _server_config(found: _Found) -> Config:
         llama_context=found.get("llama_context", int),
         queue_length=found.get("queue_length", int),
         queue_wait=found.get("queue_wait", float),
+        runner_connect_timeout=found.get("runner_connect_timeout", float),
+        runner_first_token_timeout=found.get("runner_first_token_timeout", float),
+        runner_between_tokens_timeout=found.get("runner_between_tokens_timeout", float),
+        runner_total_timeout=found.get("runner_total_timeout", float),
+        runner_concurrency=found.get("runner_concurrency", int),
+        runner_queue_length=found.get("runner_queue_length", int),
+        runner_queue_wait=found.get("runner_queue_wait", float),
+        runner_retries=found.get("runner_retries", int),
+        runner_fallback=found.get("runner_fallback", bool),
         shutdown_grace=found.get("shutdown_grace", float),
         log_level=found.get("log_level", str),
         log_format=found.get("log_format", str),
         worker_token=found.get("worker_token", str),
+        runners=(*found.runners, *_declared(lambda: declared.runners_of_environment(found.environ))),
+        model_aliases=found.model_aliases,
         sources=dict(found.sources),
         notes=tuple(found.notes.values()),
     )
@@ -177,6 +209,8 @@ class _Found:
     environ: Mapping[str, str]
     values: dict[str, Value] = field(default_factory=lambda: {setting.name: setting.default for setting in SETTINGS})
     sources: dict[str, str] = field(default_factory=dict[str, str])
+    runners: tuple[DeclaredRunner, ...] = ()
+    model_aliases: tuple[DeclaredAlias, ...] = ()
     notes: dict[str, str] = field(default_factory=dict[str, str])
     """By the setting or variable that they are about."""
 
@@ -206,6 +240,12 @@ class _Found:
             table = tomllib.loads(text)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingError("config", str(path), f"a readable TOML file ({error})", str(path)) from error
+        if declared.TABLE in table:
+            raw = table.pop(declared.TABLE)
+            self.runners = _declared(lambda: declared.runners_of_file(raw, text, str(path)))
+        if declared.ALIAS_TABLE in table:
+            raw_aliases = table.pop(declared.ALIAS_TABLE)
+            self.model_aliases = _declared(lambda: declared.aliases_of_file(raw_aliases, text, str(path)))
         for name, raw in table.items():
             source = f"{path}:{_line_of(name, text)}"
             setting = _known(name, source)
@@ -291,6 +331,16 @@ class _Found:
         return base / "fireside" if variable == "XDG_CONFIG_HOME" else base
 
 
+def _declared(read: Callable[[], tuple[D, ...]]) -> tuple[D, ...]:
+    """What `read` returns; what it raises as an error of a setting."""
+    try:
+        return read()
+    except declared.UnknownKeyError as error:
+        raise UnknownSettingError(error.key, error.expected, error.where) from error
+    except declared.DeclarationError as error:
+        raise SettingError(error.key, error.value, error.expected, error.where) from error
+
+
 def _parsed(setting: Setting, raw: str, source: str) -> Value:
     try:
         return setting.parse(raw)
@@ -307,6 +357,8 @@ def _known(name: str, source: str) -> Setting:
 
 
 def _mask(setting: Setting, text: str) -> str:
+    if setting.secret and "://" not in text:
+        return "…"
     return re.sub(r"(://[^/@:]*:)[^@]*@", r"\1…@", text) if setting.secret else text
 
 

@@ -56,7 +56,7 @@ class Setting:
     """Further environment variables that hold it: those that people have from other gRPC servers. `env` wins over them."""
 
     secret: bool = False
-    """Passwords in its value (a URL) are not shown."""
+    """Its value is not shown; of a URL, only the password is not."""
 
     @property
     def flag(self) -> str:
@@ -79,6 +79,8 @@ class Setting:
                 beyond = " (a larger one is taken as that)" if self.clamps else ""
                 return f"{noun} from {_plain(self.minimum or 0)} to {_plain(self.maximum)}{beyond}"
             return f"{noun}, {self.minimum or 0:g} or more"
+        if self.kind is Kind.TEXT and self.minimum:
+            return f"a text of at least {self.minimum:g} characters"
         return {
             Kind.SWITCH: "true or false",
             Kind.PATH: "a path",
@@ -137,7 +139,7 @@ class Setting:
         return number
 
     def _chosen(self, text: str) -> str:
-        if self.choices and text not in self.choices:
+        if (self.choices and text not in self.choices) or (text and len(text) < (self.minimum or 0)):
             raise ValueError(text)
         return text
 
@@ -174,6 +176,7 @@ _GRPC = "gRPC"
 _STORAGE = "Storage"
 _TLS = "TLS"
 _MODELS = "Models"
+_RUNNERS = "Runners"
 _RUNNING = "Running"
 
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -228,6 +231,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Database: sqlite:///absolute/path.db or postgresql://user:password@host/name.",
     ),
     Setting(
+        name="secret_key", kind=Kind.TEXT, default="", minimum=16, section=_STORAGE, secret=True,
+        default_text="secret.key in data_dir, made when first needed",
+        help="Long random text that encrypts API keys in the database, such as `openssl rand -hex 32` prints.",
+    ),
+    Setting(
         name="tls", kind=Kind.TEXT, default="off", choices=("off", "auto"), section=_TLS,
         help="auto makes a certificate authority and a certificate for this machine in data_dir/tls.",
     ),
@@ -278,6 +286,42 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Longest time that a generation waits for a free slot.",
     ),
     Setting(
+        name="runner_connect_timeout", kind=Kind.SECONDS, default=10.0, minimum=0.1, maximum=86_400, section=_RUNNERS,
+        help="Longest time until a connection to a runner stands. Like all of this section, a runner may have its own.",
+    ),
+    Setting(
+        name="runner_first_token_timeout", kind=Kind.SECONDS, default=300.0, maximum=86_400, section=_RUNNERS,
+        help="Longest time from a request to a runner's first token, its queue left out; 0 for no limit.",
+    ),
+    Setting(
+        name="runner_between_tokens_timeout", kind=Kind.SECONDS, default=120.0, maximum=86_400, section=_RUNNERS,
+        help="Longest time between two tokens of a runner; 0 for no limit.",
+    ),
+    Setting(
+        name="runner_total_timeout", kind=Kind.SECONDS, default=3600.0, maximum=604_800, section=_RUNNERS,
+        help="Longest time from a request to a runner's last token, its queue left out; 0 for no limit.",
+    ),
+    Setting(
+        name="runner_concurrency", kind=Kind.INTEGER, default=0, maximum=100_000, section=_RUNNERS,
+        help="Answers that a runner writes at once; further ones wait their turn. 0 for any number.",
+    ),
+    Setting(
+        name="runner_queue_length", kind=Kind.INTEGER, default=32, maximum=100_000, section=_RUNNERS,
+        help="Most answers that wait for a runner; further ones are refused.",
+    ),
+    Setting(
+        name="runner_queue_wait", kind=Kind.SECONDS, default=120.0, maximum=86_400, section=_RUNNERS,
+        help="Longest time that an answer waits for a runner.",
+    ),
+    Setting(
+        name="runner_retries", kind=Kind.INTEGER, default=1, maximum=10, section=_RUNNERS,
+        help="How often a request that a runner did not take is made again, before its first token only.",
+    ),
+    Setting(
+        name="runner_fallback", kind=Kind.SWITCH, default=False, section=_RUNNERS,
+        help="Whether the next runner that has a model of the same name may stand in, before the first token.",
+    ),
+    Setting(
         name="shutdown_grace", kind=Kind.SECONDS, default=10.0, maximum=10.0, section=_RUNNING,
         help="Longest time that stopping takes. Answers that run have it, less 5 s, to end; the rest can be continued.",
     ),
@@ -307,9 +351,11 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section not in {CLIENT, WORKER})
-_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive"}
+_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive", "secret_key"}
 WORKER_SETTINGS: Final = tuple(
-    setting for setting in SETTINGS if setting.section != CLIENT and setting.name not in _NOT_OF_WORKERS
+    setting
+    for setting in SETTINGS
+    if setting.section not in {CLIENT, _RUNNERS} and setting.name not in _NOT_OF_WORKERS
 )
 GRPC_WITHOUT_EFFECT: Final = {
     "GRPC_MIN_PING_INTERVAL": "pings are answered at any rate, and none ends a connection",

@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 from fireside.cli.main import main
 from fireside.config import Config
+from fireside.runners import declared
 from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.making import Defaults
 from fireside.runners.managed import ManagedOptions
 from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS, WORKER_SETTINGS
 from tools import reference
@@ -36,7 +38,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_field_of_the_configuration_is_a_setting() -> None:
-    fields = set(Config.__dataclass_fields__) - {"sources", "port_asked", "notes"}
+    fields = set(Config.__dataclass_fields__) - {"sources", "port_asked", "notes", "runners", "model_aliases"}
     assert fields == {setting.name for setting in {*SERVER_SETTINGS, *WORKER_SETTINGS}}
 
 
@@ -50,6 +52,26 @@ def test_the_example_holds_the_defaults() -> None:
     }
 
 
+def test_the_example_has_runners_and_aliases_that_can_be_used() -> None:
+    text = PAGES[reference.ROOT / "fireside.example.toml"].partition("## Runners: ")[2].partition("\n")[2]
+    lines = "\n".join(line.removeprefix("#").removeprefix(" ") for line in text.splitlines())
+    table = tomllib.loads(lines)
+    assert [runner.name for runner in declared.runners_of_file(table["runners"], lines, "x")] == [
+        "shed",
+        "router",
+        "farm",
+    ]
+    assert [item.alias for item in declared.aliases_of_file(table["model_aliases"], lines, "x")] == ["fast", "best"]
+
+
+def test_every_key_of_a_runner_and_every_variable_is_documented() -> None:
+    page = PAGES[reference.ROOT / "docs/reference/configuration.md"]
+    for key in declared.KEYS:
+        assert f"| `{key.name}` | {key.takes} | {key.help} |" in page
+    for variable in (*declared.OLLAMA_VARIABLES, *declared.OPENAI_URL_VARIABLES, *declared.OPENAI_KEY_VARIABLES):
+        assert f"| `{variable}` |" in page
+
+
 def test_the_defaults_are_those_of_the_runner() -> None:
     options, limits = LlamaOptions(models_dir=Path()), ManagedOptions()
     pairs = {
@@ -59,6 +81,18 @@ def test_the_defaults_are_those_of_the_runner() -> None:
         "llama_idle_stop": options.idle_stop,
         "queue_length": limits.queue_length,
         "queue_wait": limits.queue_wait,
+    }
+    timeouts = limits.timeouts
+    pairs |= {
+        "runner_connect_timeout": Defaults().connect_timeout,
+        "runner_first_token_timeout": timeouts.first_token,
+        "runner_between_tokens_timeout": timeouts.between_tokens,
+        "runner_total_timeout": timeouts.total,
+        "runner_concurrency": limits.concurrency,
+        "runner_queue_length": limits.queue_length,
+        "runner_queue_wait": limits.queue_wait,
+        "runner_retries": limits.retries,
+        "runner_fallback": limits.fallback,
     }
     assert {name: BY_NAME[name].default for name in pairs} == pairs
 

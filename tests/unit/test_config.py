@@ -17,7 +17,7 @@ EXAMPLE_VALUES = {Kind.TEXT: "text", Kind.PATH: "/some/path", Kind.SWITCH: "fals
 def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty folder and no settings in the environment."""
     for name in os.environ:
-        if name.startswith(("FIRESIDE_", "GRPC_")):
+        if name.startswith(("FIRESIDE_", "GRPC_", "OLLAMA_", "OPENAI_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
@@ -79,6 +79,8 @@ def test_the_environment_can_name_the_file(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = setting.choices[-1] if setting.choices else EXAMPLE_VALUES.get(setting.kind, f"{setting.minimum or 7:g}")
+    if setting.kind is Kind.TEXT and setting.minimum:
+        raw = "x" * int(setting.minimum)
     value = setting.parse(raw)
     monkeypatch.setenv(setting.env, raw)
     if setting.name in {"tls_cert", "tls_key"}:
