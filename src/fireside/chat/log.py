@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fireside.chat import wire
 from fireside.chat.fold import Fold
+from fireside.chat.notes import tell_logs
 from fireside.core.clock import now_us
 from fireside.core.errors import UnavailableError
 from fireside.gen.v1 import generation_pb2
@@ -32,7 +33,8 @@ FLUSH_SECONDS = 0.075
 # The number of a log's first event. With that one alone a reader still has to be told what is being waited for; text
 # says it by itself.
 STARTED_SEQ = 1
-TICK_SECONDS = 1.0
+# How often idle tails look at the clock, to send a heartbeat if one is due.
+TICK_SECONDS = 0.5
 # A process that has not renewed a lease for this long is taken to be dead.
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 4.0
@@ -214,7 +216,7 @@ class LiveLog:
                 continue
             if self.finished(after_seq):
                 return
-            # The ticker looks about once a second, so "due" is a little early rather than a tick late.
+            # The ticker looks now and then, so "due" is a little early rather than a tick late.
             if shown != self.activity_version or time.monotonic() - sent >= heartbeat - TICK_SECONDS / 4:
                 shown = self.activity_version
                 yield self.heartbeat()
@@ -328,6 +330,7 @@ class LogBook:
         lease = self.lease()
 
         async def body(tx: Tx) -> list[str]:
+            await tell_logs(tx, [batch.generation_id for batch in batches if batch.payload])
             return await generations.append(tx, batches, lease)
 
         try:

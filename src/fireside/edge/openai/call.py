@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from fireside.core.principal import Principal
     from fireside.edge.plain import Receive, Reply, Scope, Send
 
-# On plain HTTP/1.1 a server sees that a client has gone only when it writes.
-_HEARTBEAT_HTTP1 = 1.0
+# On plain HTTP/1.1 a server sees that a client has gone only when it writes for the second time since.
+_HEARTBEAT_HTTP1 = 0.5
 _HEARTBEAT_HTTP2 = 15.0
+# For so long an answer that has nothing to say yet keeps its status, so that a failure can have its own.
+_QUIET_HTTP1 = 0.9
+_QUIET_HTTP2 = 14.0
 
 
 class RefusedError(Exception):
@@ -48,6 +51,11 @@ class Call:
     def heartbeat(self) -> float:
         """After how many seconds of nothing something is written."""
         return _HEARTBEAT_HTTP1 if self.http1 else _HEARTBEAT_HTTP2
+
+    @property
+    def quiet(self) -> float:
+        """For how many seconds nothing is written before there is something to say."""
+        return _QUIET_HTTP1 if self.http1 else _QUIET_HTTP2
 
     async def reply(self, reply: Reply) -> None:
         """Sends a whole answer."""

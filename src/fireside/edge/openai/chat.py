@@ -123,10 +123,9 @@ async def _stream(call: Call, answer: _Answer, *, include_usage: bool) -> None:
     """Nothing is sent before the first token or the first heartbeat, so that a failure until then has a status."""
     chunks = Chunks(answer.record.id, answer.record.model, include_usage=include_usage)
     headers = _EVENT_STREAM + answer.id_header
-    heartbeat = call.heartbeat
-    quiet_until = time.monotonic() + heartbeat / 2
+    quiet_until = time.monotonic() + call.quiet
     try:
-        async with aclosing(answer.tail(heartbeat)) as tail:
+        async with aclosing(answer.tail(call.heartbeat)) as tail:
             async for payload in tail:
                 data = chunks.feed(payload)
                 if data:
@@ -149,9 +148,10 @@ async def _whole(call: Call, answer: _Answer) -> None:
         message, ended = await _read(answer)
     else:
         log = answer.run.log
+        quiet_until = time.monotonic() + call.quiet
         while not await call.waited_for(answer.run.task):
             # What has begun to answer will most likely end well, so its status can go out.
-            if call.http1 and log.last_seq > STARTED_SEQ:
+            if call.http1 and log.last_seq > STARTED_SEQ and time.monotonic() >= quiet_until:
                 await call.write(_BLANK, headers)
         log.finished(log.last_seq)  # raises if the end could not be stored
         message, ended = log.fold.message(), answer.run.ending
