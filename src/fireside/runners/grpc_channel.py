@@ -42,7 +42,6 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     # A peer that comes back is seen soon; the router decides how long one is left alone.
     ("grpc.initial_reconnect_backoff_ms", 250),
-    ("grpc.min_reconnect_backoff_ms", 250),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Each runner has connections of its own, and they go straight to the address.
     ("grpc.use_local_subchannel_pool", 1),
@@ -79,7 +78,7 @@ class Channels:
     def __init__(self, options: BackendOptions, grpc_options: GrpcOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
-        self._arguments = _arguments(grpc_options)
+        self._arguments = _arguments(grpc_options, options.connect_timeout)
         self._channels: dict[str, Any] = {}
         self._stubs: dict[tuple[str, str], Any] = {}
         self._metadata = (("authorization", f"Bearer {options.secret}"),) if options.secret else ()
@@ -160,10 +159,15 @@ class Channels:
         return stub
 
 
-def _arguments(options: GrpcOptions) -> tuple[tuple[str, int], ...]:
+def _arguments(options: GrpcOptions, connect_timeout: float) -> tuple[tuple[str, int], ...]:
     """The options as grpcio has them."""
     size = min(options.max_message_length, 2**31 - 1)
-    limits = (("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", size))
+    limits = (
+        ("grpc.max_receive_message_length", size),
+        ("grpc.max_send_message_length", size),
+        # How long grpcio itself tries to connect, in spite of the name: a little longer than we wait.
+        ("grpc.min_reconnect_backoff_ms", int(connect_timeout * 1000) + 1000),
+    )
     if not options.keepalive_time:
         return (*limits, *_OPTIONS)
     every, within = int(options.keepalive_time * 1000), int(options.keepalive_timeout * 1000)
