@@ -139,8 +139,7 @@ class Conversations:
         call = Call("delete", change.request_id, conversation_id, change.etag)
         deleted = await self._once(principal, call, act, conversation_pb2.Conversation)
         # After it: a change that is refused must not stop anything.
-        for run in self._engine.live_in(principal, conversation_id):
-            await self._engine.stop(principal, run.record.id)
+        await self._engine.stop_in(principal, conversation_id)
         return deleted
 
     async def undelete(

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from fireside.chat import wire
 from fireside.chat.feed import write_news
+from fireside.chat.notes import tell_logs
 from fireside.core.clock import now_us
 from fireside.core.errors import FailedPreconditionError, UnavailableError
 from fireside.gen.v1 import account_event_pb2, generation_pb2, message_pb2
 from fireside.store import generations, messages
 
 if TYPE_CHECKING:
+    from fireside.chat.elsewhere import Elsewhere
     from fireside.chat.feed import Feed, News
     from fireside.chat.log import LiveLog, LogBook
     from fireside.store.db import Database
@@ -31,11 +33,12 @@ _RETRY_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where generations are written: the store, the live logs and the account's feed."""
+    """Where generations are written: the store, the live logs, the account's feed and those who read from the store."""
 
     db: Database
     book: LogBook
     feed: Feed
+    elsewhere: Elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
     _close_record(record, ended, ending.seq)
     rest = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame)
     await generations.end(tx, record, rest, lease)
+    await tell_logs(tx, [record.id])
     news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
     return frame, news[0]
 

@@ -8,22 +8,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from fireside.chat import replay, wire
+from fireside.chat import notes, replay, wire
 from fireside.chat.ask import transient_start
+from fireside.chat.elsewhere import Elsewhere
 from fireside.chat.ending import Desk
 from fireside.chat.feed import shutting_down
 from fireside.chat.log import LiveLog, LogBook
+from fireside.chat.neighbours import Neighbours
 from fireside.chat.plan import plan
-from fireside.chat.reaper import Retention, reap, reap_forever
+from fireside.chat.reaper import Family, Retention, reap_at_start, reap_forever, reap_of
 from fireside.chat.run import Run, run_generation
 from fireside.chat.start import Opening, Start, write_start
 from fireside.core.finishing import Finishing
-from fireside.core.ids import new_id
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import GenerateRequest
 from fireside.store import generations
@@ -42,8 +44,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# How often a log that another process writes is looked at in the store.
-_POLL_SECONDS = 0.25
+# How long a stop waits for another process to have ended the answer.
+_STOP_SECONDS = 10.0
+# A reader that has not looked into the store for so long may have much to catch up with.
+_BEHIND_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,18 @@ class Options:
     """Settings of the chat engine."""
 
     retention: Retention = field(default_factory=Retention)
+    family: Family = field(default_factory=Family)
 
 
 class StartListener(Protocol):
-    """Somebody who wants to know of generations as they start in this process."""
+    """Somebody who wants to know of an account's generations as they start."""
 
     def on_start(self, run: Run) -> None:
         """A generation of the listener's account is live."""
+        ...
+
+    def on_start_elsewhere(self, generation_id: str, conversation_id: str) -> None:
+        """Another process writes a generation of the account. May be told more than once."""
         ...
 
 
@@ -68,9 +77,10 @@ class Engine:
         self._db = db
         self._catalog = catalog
         self._options = options or Options()
-        self._holder = new_id()
-        self._book = LogBook(db, self._holder)
-        self.desk = Desk(db, self._book, feed)
+        self._book = LogBook(db, self._options.family.name)
+        self.elsewhere = Elsewhere(db)
+        self.desk = Desk(db, self._book, feed, self.elsewhere)
+        self._neighbours = None if db.exclusive else Neighbours(db, self, feed, self._options.family.name)
         self._runs: dict[str, Run] = {}
         self._finishing = Finishing()
         self._listeners: dict[str, set[StartListener]] = {}
@@ -80,7 +90,9 @@ class Engine:
     async def open(self) -> None:
         """Ends what a dead process left behind and starts the background tasks."""
         self._book.open()
-        reaped = await reap(self.desk, all_running=self._db.exclusive)
+        if self._neighbours is not None:
+            await self._neighbours.open()
+        reaped = await reap_at_start(self.desk, self._options.family)
         if reaped:
             logger.warning("%d answers had been cut off; they are kept as interrupted", reaped)
         self._reaper = asyncio.create_task(reap_forever(self.desk, self._options.retention))
@@ -88,6 +100,7 @@ class Engine:
     async def drain(self, grace: float) -> None:
         """Refuses new generations, gives the running ones `grace` seconds, then ends them as INTERRUPTED."""
         self._draining = True
+        self.elsewhere.wake_all()
         await self._finishing.join()
         tasks = self._tasks()
         if tasks:
@@ -107,7 +120,10 @@ class Engine:
         if self._reaper is not None:
             self._reaper.cancel()
             await asyncio.gather(self._reaper, return_exceptions=True)
+        if self._neighbours is not None:
+            await self._neighbours.aclose()
         await asyncio.gather(*self._tasks(), return_exceptions=True)
+        await self.elsewhere.aclose()
         await self._book.aclose()
 
     async def start(self, principal: Principal, spec: generation_pb2.GenerationSpec) -> generation_pb2.Generation:
@@ -189,8 +205,10 @@ class Engine:
         ]
 
     def listen(self, principal: Principal, listener: StartListener) -> None:
-        """Tells `listener` of every start of the account from now on."""
+        """Tells `listener` of every start of the account from now on, and of what another process writes already."""
         self._listeners.setdefault(principal.id, set()).add(listener)
+        if self._neighbours is not None:
+            self._neighbours.look_soon()
 
     def unlisten(self, principal: Principal, listener: StartListener) -> None:
         """Ends `listen`."""
@@ -199,8 +217,47 @@ class Engine:
         if not listeners:
             self._listeners.pop(principal.id, None)
 
+    def listened_to(self) -> list[str]:
+        """The accounts with listeners."""
+        return list(self._listeners)
+
+    @property
+    def writing(self) -> bool:
+        """Whether this process writes any generation."""
+        return bool(self._runs)
+
+    def started_elsewhere(self, owner: str, generation_id: str, conversation_id: str) -> None:
+        """Another process writes a generation, as far as is known."""
+        if generation_id not in self._runs:
+            for listener in self._listeners.get(owner, ()):
+                listener.on_start_elsewhere(generation_id, conversation_id)
+
+    def stop_here(self, generation_id: str) -> None:
+        """Ends a generation as STOPPED, if this process writes it. Whoever asks has seen to it that they may."""
+        if (run := self._runs.get(generation_id)) is not None:
+            run.stop(message_pb2.FINISH_REASON_STOPPED)
+
+    async def bury(self, name: str) -> None:
+        """Ends the generations of a process of this server (its Family name) that has died."""
+        if reaped := await reap_of(self.desk, name):
+            logger.warning("%d answers were cut off when a process died; they are kept as interrupted", reaped)
+
+    async def stop_in(self, principal: Principal, conversation_id: str) -> None:
+        """Ends all running generations of a conversation as STOPPED, as `stop` does."""
+        for run in self.live_in(principal, conversation_id):
+            await self.stop(principal, run.record.id)
+        if self._db.exclusive:
+            return
+        running = await self._db.read(lambda tx: generations.running(tx, principal.id))
+        others = [stored.record.id for stored in running if stored.record.conversation_id == conversation_id]
+        await asyncio.gather(*(self.stop(principal, generation_id) for generation_id in others))
+
     async def stop(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
-        """Ends a running generation as STOPPED and returns when that is durable. An ended one stays as it is."""
+        """Ends a running generation as STOPPED and returns when that is durable. An ended one stays as it is.
+
+        One that another process writes is still RUNNING in the answer if that process does not end it within 10 s;
+        it ends as STOPPED when that one is heard of again, or is found dead.
+        """
         run = self.live(principal, generation_id)
         if run is not None and run.task is not None:
             run.stop(message_pb2.FINISH_REASON_STOPPED)
@@ -211,9 +268,13 @@ class Engine:
         if stored.record.state == generation_pb2.GENERATION_STATE_RUNNING:
 
             async def body(tx: Tx) -> bool:
+                await tx.notify(notes.STOP, generation_id)
                 return await generations.request_stop(tx, principal.id, generation_id)
 
             await self._db.write(body)
+            self.stop_here(generation_id)
+            if not self._db.exclusive:
+                stored = await self.elsewhere.ended(principal.id, generation_id, _STOP_SECONDS)
         return stored.record
 
     async def get(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
@@ -239,6 +300,7 @@ class Engine:
         run = Run(record, principal.id, log)
         self._book.add(log)
         self._runs[record.id] = run
+        self.elsewhere.wake([record.id])
         run.task = asyncio.create_task(run_generation(run, self.desk, route, request))
         run.task.add_done_callback(lambda task: self._forget(run, task))
         if start.kept:
@@ -250,6 +312,7 @@ class Engine:
     def _forget(self, run: Run, task: asyncio.Task[None]) -> None:
         self._runs.pop(run.record.id, None)
         self._book.remove(run.log)
+        self.elsewhere.wake([run.record.id])
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("Generation %s could not be ended: the reaper will", run.record.id, exc_info=error)
 
@@ -259,28 +322,40 @@ class Engine:
     async def _watch_stored(
         self, principal: Principal, generation_id: str, after_seq: int, heartbeat: float
     ) -> AsyncGenerator[bytes]:
-        sent = time.monotonic()
-        while True:
-            stored = await replay.load(self._db, principal.id, generation_id)
-            ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
-            replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
-            async with aclosing(replay.stored_events(self._db, generation_id, after_seq)) as events:
-                async for payload, last in events:
-                    yield payload
-                    after_seq, sent = last, time.monotonic()
-            if ended:
-                if after_seq < stored.record.last_seq:
-                    yield await replay.compacted_end(self._db, stored, after_seq)
-                return
-            run = self.live(principal, generation_id)
-            if run is not None:  # it was being launched when we looked
-                async with aclosing(run.log.tail(after_seq, heartbeat)) as tail:
-                    async for payload in tail:
+        waker = asyncio.Event()
+        self.elsewhere.attach(generation_id, waker)
+        try:
+            sent, looked = time.monotonic(), -math.inf
+            while True:
+                waker.clear()
+                if time.monotonic() - looked > _BEHIND_SECONDS:
+                    stored = await replay.load(self._db, principal.id, generation_id)
+                    news = replay.stored_events(self._db, generation_id, after_seq)
+                else:
+                    stored, batches = await self.elsewhere.look(principal.id, generation_id, after_seq)
+                    news = replay.loaded_events(batches, after_seq)
+                ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
+                replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
+                looked = time.monotonic()
+                async with aclosing(news) as events:
+                    async for payload, last in events:
                         yield payload
-                return
-            if self._draining:
-                raise shutting_down()
-            if time.monotonic() - sent >= heartbeat:
-                yield wire.frame(generation_pb2.Event(heartbeat=generation_pb2.Heartbeat()))
-                sent = time.monotonic()
-            await asyncio.sleep(_POLL_SECONDS)
+                        after_seq, sent = last, time.monotonic()
+                if ended:
+                    if after_seq < stored.record.last_seq:
+                        yield await replay.compacted_end(self._db, stored, after_seq)
+                    return
+                run = self.live(principal, generation_id)
+                if run is not None:  # it was being launched when we looked
+                    async with aclosing(run.log.tail(after_seq, heartbeat)) as tail:
+                        async for payload in tail:
+                            yield payload
+                    return
+                if self._draining:
+                    raise shutting_down()
+                if time.monotonic() - sent >= heartbeat:
+                    yield wire.frame(generation_pb2.Event(heartbeat=generation_pb2.Heartbeat()))
+                    sent = time.monotonic()
+                await self.elsewhere.wait(waker, sent + heartbeat - time.monotonic())
+        finally:
+            self.elsewhere.detach(generation_id, waker)

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fireside.chat import wire
+from fireside.chat import notes, wire
 from fireside.core.errors import OutOfRangeError, UnavailableError
 from fireside.gen.v1 import account_event_pb2
 from fireside.store import account_events, generations
@@ -43,7 +43,9 @@ def shutting_down() -> UnavailableError:
 
 async def write_news(tx: Tx, owner: str, *events: account_event_pb2.AccountEvent) -> list[News]:
     """Adds events to the account's feed, inside the transaction that makes them true; late in it."""
-    first = await account_events.append(tx, owner, *events) - len(events) + 1
+    last = await account_events.append(tx, owner, *events)
+    await tx.notify(notes.FEED, f"{last} {owner}")
+    first = last - len(events) + 1
     news: list[News] = []
     for seq, event in enumerate(events, first):
         event.cursor = str(seq)
@@ -54,10 +56,12 @@ async def write_news(tx: Tx, owner: str, *events: account_event_pb2.AccountEvent
 class _Channel:
     """The live part of one account's feed. `newest` is the highest number known here."""
 
-    __slots__ = ("newest", "recent", "wakers")
+    __slots__ = ("models", "newest", "recent", "wakers")
 
     def __init__(self) -> None:
         self.newest = 0
+        # How often the list of models has changed here. It is each process's own, and so it is told but not stored.
+        self.models = 0
         self.recent: dict[int, bytes] = {}
         self.wakers: set[asyncio.Event] = set()
 
@@ -69,10 +73,19 @@ class FeedTail:
         self._db = db
         self._owner = owner
         self._channel = channel
+        self._models = channel.models
         self.after = after
 
     async def read(self) -> bytes:
         """The next events as joined frames; empty when there are none now."""
+        frames = await self._stored()
+        if self._models != self._channel.models:
+            self._models = self._channel.models
+            changed = account_event_pb2.ModelsChanged()
+            frames += wire.frame(account_event_pb2.AccountEvent(cursor=str(self.after), models_changed=changed))
+        return frames
+
+    async def _stored(self) -> bytes:
         channel = self._channel
         frames: list[bytes] = []
         while (frame := channel.recent.get(self.after + 1)) is not None:
@@ -140,6 +153,24 @@ class Feed:
             del channel.recent[next(iter(channel.recent))]
         for waker in channel.wakers:
             waker.set()
+
+    def owners(self) -> list[str]:
+        """The accounts that somebody follows here."""
+        return list(self._channels)
+
+    def news_elsewhere(self, owner: str, newest: int) -> None:
+        """Another process has committed events of an account, up to the number `newest`."""
+        channel = self._channels.get(owner)
+        if channel is not None and newest > channel.newest:
+            channel.newest = newest
+            for waker in channel.wakers:
+                waker.set()
+
+    def models_changed(self) -> None:
+        """Tells everybody who follows here that the list of models is another one now."""
+        for channel in self._channels.values():
+            channel.models += 1
+        self.wake_all()
 
     def wake_all(self) -> None:
         """Lets all tails look at the clock."""

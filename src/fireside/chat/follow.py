@@ -74,6 +74,9 @@ class Follower:
         self._events: FeedTail | None = None
         self._opening = b""
         self._conversation: str | None = None
+        # What was followed, so that it is not followed again by itself; and of that, what another process writes.
+        self._known: set[str] = set()
+        self._distant: dict[str, str] = {}
         self._sent = time.monotonic()
         self._finishing = False
 
@@ -93,6 +96,7 @@ class Follower:
     def follow(self, generation_id: str, after_seq: int) -> None:
         """Adds a log, or moves in it. What goes wrong comes as a batch with an error."""
         self.unfollow(generation_id)
+        self._known.add(generation_id)
         if len(self._places) + len(self._replays) >= MAX_FOLLOWED:
             raise ResourceExhaustedError("TOO_MANY_FOLLOWED", f"One stream follows at most {MAX_FOLLOWED} generations.")
         run = self._engine.live(self._principal, generation_id)
@@ -110,18 +114,18 @@ class Follower:
             self._ready.pop(place, None)
         if (task := self._replays.pop(generation_id, None)) is not None:
             task.cancel()
+        self._distant.pop(generation_id, None)
 
     def follow_running(self, resume: dict[str, int], conversation_id: str = "") -> None:
         """Adds all logs of the account (or of one conversation) that run now or start later.
 
         `resume` maps generation ids to the last number that the reader has; those are followed though they have ended.
         """
-        if self._conversation is None:
-            self._engine.listen(self._principal, self)
-        elif self._conversation:
-            for run in self._engine.live_in(self._principal, self._conversation):
-                self.unfollow(run.record.id)
+        if self._conversation:
+            self._unfollow_running()
+        self._known = {*self._places, *self._replays}
         self._conversation = conversation_id
+        self._engine.listen(self._principal, self)
         for generation_id, after_seq in resume.items():
             self.follow(generation_id, after_seq)
         for run in self._engine.live_in(self._principal, conversation_id):
@@ -131,16 +135,28 @@ class Follower:
     def leave_conversation(self) -> None:
         """Ends `follow_running`."""
         if self._conversation is not None:
-            for run in self._engine.live_in(self._principal, self._conversation):
-                self.unfollow(run.record.id)
+            self._unfollow_running()
             self._engine.unlisten(self._principal, self)
             self._conversation = None
+
+    def _unfollow_running(self) -> None:
+        here = [run.record.id for run in self._engine.live_in(self._principal, self._conversation or "")]
+        for generation_id in (*here, *self._distant):
+            self.unfollow(generation_id)
 
     def on_start(self, run: Run) -> None:
         """The engine says that a generation is live."""
         wanted = self._conversation in ("", run.record.conversation_id)
         if wanted and run.record.id not in self._places and len(self._places) < MAX_FOLLOWED:
+            self._known.add(run.record.id)
             self._place(run, 0)
+
+    def on_start_elsewhere(self, generation_id: str, conversation_id: str) -> None:
+        """The engine says that another process writes a generation."""
+        wanted = self._conversation in ("", conversation_id)
+        if wanted and generation_id not in self._known and len(self._places) + len(self._replays) < MAX_FOLLOWED:
+            self.follow(generation_id, 0)
+            self._distant[generation_id] = conversation_id
 
     def finish(self) -> None:
         """No follow will be added: `batches` ends when all logs have ended. The account's feed is dropped."""

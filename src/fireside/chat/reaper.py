@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fireside.chat import wire
 from fireside.chat.ending import Ending, write_end
 from fireside.chat.fold import Fold
 from fireside.core.clock import now_us
+from fireside.core.ids import new_id
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.store import account_events, conversations, generations, requests
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from fireside.chat.ending import Desk
     from fireside.chat.feed import News
     from fireside.store.generations import StoredGeneration
-    from fireside.store.tx import Tx
+    from fireside.store.tx import Body, Tx
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +45,53 @@ class Retention:
     deleted_conversations: int = 30 * _DAY_US
 
 
-async def reap(desk: Desk, *, all_running: bool) -> int:
-    """Ends abandoned generations; how many. `all_running`: this process has just started and owns the store alone."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Which process this is of those that one server has started on a store.
+
+    `name` holds its leases. `members` are the names of all, where no other server can be on the store: whatever none
+    of them holds was left by somebody dead. `dead` are processes whose death was seen.
+    """
+
+    name: str = field(default_factory=new_id)
+    members: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+
+
+async def reap_stale(desk: Desk) -> int:
+    """Ends generations whose lease has run out; how many."""
 
     async def find(tx: Tx) -> list[StoredGeneration]:
-        return await (generations.running(tx, None) if all_running else generations.stale(tx, now_us()))
+        return await generations.stale(tx, now_us())
 
+    return await _reap(desk, find, forced=False)
+
+
+async def reap_at_start(desk: Desk, family: Family) -> int:
+    """Ends what dead processes left behind; how many. Nothing of this family has been started yet."""
+
+    async def find(tx: Tx) -> list[StoredGeneration]:
+        if desk.db.exclusive:
+            return await generations.running(tx, None)
+        left = await generations.held_by_others(tx, family.members) if family.members else []
+        return left + (await generations.held(tx, family.dead) if family.dead else [])
+
+    return await _reap(desk, find, forced=True) + await reap_stale(desk)
+
+
+async def reap_of(desk: Desk, dead: str) -> int:
+    """Ends the generations of a process that was seen to die; how many."""
+
+    async def find(tx: Tx) -> list[StoredGeneration]:
+        return await generations.held(tx, [dead])
+
+    return await _reap(desk, find, forced=True)
+
+
+async def _reap(desk: Desk, find: Body[list[StoredGeneration]], *, forced: bool) -> int:
     abandoned = await desk.db.read(find)
     for stored in abandoned:
-        await _end_abandoned(stored, desk, forced=all_running)
+        await _end_abandoned(stored, desk, forced=forced)
     return len(abandoned)
 
 
@@ -63,7 +102,7 @@ async def reap_forever(desk: Desk, retention: Retention) -> None:
         await asyncio.sleep(REAP_SECONDS)
         turn += 1
         try:
-            await reap(desk, all_running=False)
+            await reap_stale(desk)
             if turn % _SWEEP_EVERY == 0:
                 await sweep(desk, retention)
         except Exception:  # the store may be away for a while; the next turn tries again
@@ -86,7 +125,7 @@ async def sweep(desk: Desk, retention: Retention) -> None:
 async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> None:
     async def body(tx: Tx) -> News | None:
         lease = desk.book.lease()
-        # Who has the store alone has outlived all others, whatever their leases say.
+        # Whoever held it is known to be dead, whatever the lease says.
         if not await generations.take(tx, stored.record.id, lease, now_us=_NEVER_US if forced else None):
             return None
         return (await write_end(tx, await _ending_of(tx, stored), lease))[1]
@@ -95,6 +134,7 @@ async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) 
     if news is not None:
         logger.warning("Generation %s was abandoned by its process and ended as interrupted", stored.record.id)
         desk.feed.publish(stored.owner, [news])
+        desk.elsewhere.wake([stored.record.id])
 
 
 async def _ending_of(tx: Tx, stored: StoredGeneration) -> Ending:

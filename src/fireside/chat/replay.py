@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from fireside.chat import wire
@@ -10,7 +11,7 @@ from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.store import generations, messages
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from fireside.store.db import Database
     from fireside.store.generations import LogBatch, StoredGeneration
@@ -42,23 +43,31 @@ def check_position(after_seq: int, highest: int) -> None:
         )
 
 
+async def loaded_events(batches: Sequence[LogBatch], after_seq: int) -> AsyncGenerator[tuple[bytes, int]]:
+    """`batches`, which were read after `after_seq`, as joined frames and the number of the last one."""
+    if not batches:
+        return
+    first = batches[0]
+    head = first.payload if first.first_seq > after_seq else wire.after(first.payload, after_seq)
+    payload = head + b"".join(batch.payload for batch in batches[1:])
+    if len(payload) <= 2 * wire.BATCH_BYTES:
+        yield payload, batches[-1].last_seq
+        return
+    # A very fast runner fills one row with more than a client takes in one message.
+    for piece in wire.batches(wire.frame(event) for event in wire.events_of(payload)):
+        yield piece, wire.events_of(piece)[-1].seq
+
+
 async def stored_events(db: Database, generation_id: str, after_seq: int) -> AsyncGenerator[tuple[bytes, int]]:
     """What the store has after `after_seq`: joined frames and the number of the last one, batch by batch."""
     while True:
         batches = await _read(db, generation_id, after_seq)
         if not batches:
             return
-        first = batches[0]
-        head = first.payload if first.first_seq > after_seq else wire.after(first.payload, after_seq)
-        payload = head + b"".join(batch.payload for batch in batches[1:])
-        if len(payload) <= 2 * wire.BATCH_BYTES:
-            after_seq = batches[-1].last_seq
-            yield payload, after_seq
-            continue
-        # A very fast runner fills one row with more than a client takes in one message.
-        for piece in wire.batches(wire.frame(event) for event in wire.events_of(payload)):
-            after_seq = wire.events_of(piece)[-1].seq
-            yield piece, after_seq
+        async with aclosing(loaded_events(batches, after_seq)) as pieces:
+            async for payload, last in pieces:
+                after_seq = last
+                yield payload, after_seq
 
 
 async def _read(db: Database, generation_id: str, after_seq: int) -> list[LogBatch]:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fireside.chat import wire
+from fireside.chat import notes, wire
 from fireside.chat.feed import News, write_news
 from fireside.chat.log import RESERVE
 from fireside.core.clock import now_us
@@ -90,6 +90,7 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     change = account_event_pb2.AccountEvent(conversation_updated=conversation)
     if created:
         change = account_event_pb2.AccountEvent(conversation_created=conversation)
+    await tx.notify(notes.STARTED, f"{record.id} {conversation.id} {owner}")
     begun = account_event_pb2.AccountEvent(generation_started=record)
     return Start(record, started, tuple(history), tuple(await write_news(tx, owner, change, begun)))
 

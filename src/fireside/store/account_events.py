@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from fireside.core.clock import now_us
 from fireside.gen.v1.account_event_pb2 import AccountEvent
 from fireside.store import accounts
+from fireside.store.chunks import chunks, marks
 from fireside.store.records import bytes_of, int_of, str_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fireside.store.tx import Tx, Value
 
 _NEXT = "UPDATE accounts SET event_seq = event_seq + $2 WHERE id = $1 RETURNING event_seq"
@@ -54,6 +57,15 @@ async def bounds(tx: Tx, owner: str) -> tuple[int, int]:
     """(The number of the last pruned event, the newest number): a reader can go on after any number in between."""
     rows = await tx.fetch("SELECT pruned_seq, event_seq FROM accounts WHERE id = $1", owner)
     return (int_of(rows[0][0]), int_of(rows[0][1])) if rows else (0, 0)
+
+
+async def newest(tx: Tx, owners: Sequence[str]) -> dict[str, int]:
+    """The newest number of each of these accounts that has one."""
+    found: dict[str, int] = {}
+    for some in chunks(owners):
+        rows = await tx.fetch(f"SELECT id, event_seq FROM accounts WHERE id IN ({marks(1, len(some))})", *some)  # noqa: S608
+        found |= {str_of(owner): int_of(number) for owner, number in rows}
+    return found
 
 
 async def prune(tx: Tx, before_us: int, limit: int) -> int:

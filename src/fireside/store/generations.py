@@ -182,6 +182,42 @@ async def events(tx: Tx, generation_id: str, after_seq: int, limit_bytes: int) -
     return [LogBatch(generation_id, int_of(first), int_of(last), bytes_of(payload)) for first, last, payload in rows]
 
 
+async def look(
+    tx: Tx, places: Sequence[tuple[str, int]]
+) -> tuple[dict[str, StoredGeneration], list[list[LogBatch]]]:
+    """Many logs in few statements: the generations by id, and for each (id, number) the batches after that number.
+
+    As `get` and `events`, but whoever the owners are and without a limit: for readers that are nearly at the end.
+    """
+    found: dict[str, StoredGeneration] = {}
+    for some in chunks(sorted({generation_id for generation_id, _ in places})):
+        rows = await tx.fetch(
+            f"SELECT {_COLUMNS} FROM generations WHERE id IN ({marks(1, len(some))})",  # noqa: S608
+            *some,
+        )
+        found |= {stored.record.id: stored for stored in (_loaded(*row) for row in rows)}
+    batches: list[list[LogBatch]] = [[] for _ in places]
+    for some in chunks([(number, *place) for number, place in enumerate(places)]):
+        args: list[Value] = [value for row in some for value in row]
+        for place, generation_id, first, last, payload in await tx.fetch(_events_after(len(some)), *args):
+            batch = LogBatch(str_of(generation_id), int_of(first), int_of(last), bytes_of(payload))
+            batches[int_of(place)].append(batch)
+    return found, batches
+
+
+@cache
+def _events_after(count: int) -> str:
+    rows = ", ".join(
+        f"(CAST(${n} AS BIGINT), CAST(${n + 1} AS TEXT), CAST(${n + 2} AS BIGINT))" for n in range(1, 1 + 3 * count, 3)
+    )
+    return (
+        "SELECT v.column1, e.generation_id, e.first_seq, e.last_seq, e.payload"  # noqa: S608 Nothing but numbers is put in.
+        f" FROM (VALUES {rows}) AS v JOIN generation_events AS e ON e.generation_id = v.column2"
+        " AND e.last_seq > v.column3 AND e.first_seq >= COALESCE((SELECT max(first_seq) FROM generation_events"
+        " WHERE generation_id = v.column2 AND first_seq <= v.column3), 0) ORDER BY v.column1, e.first_seq"
+    )
+
+
 async def end(tx: Tx, record: Generation, rest: LogBatch | None = None, lease: Lease | None = None) -> None:
     """Stores a generation as ended, with the `rest` of its log. With a lease, only if its holder has it.
 
@@ -214,6 +250,24 @@ async def running(tx: Tx, owner: str | None) -> list[StoredGeneration]:
 async def stale(tx: Tx, now_us: int) -> list[StoredGeneration]:
     """The running generations whose lease has run out at `now_us`: nobody writes them any more."""
     return await _select(tx, "end_time IS NULL AND lease_until < $1", now_us)
+
+
+async def held(tx: Tx, holders: Sequence[str]) -> list[StoredGeneration]:
+    """The running generations whose lease one of `holders` has."""
+    return await _select(tx, f"end_time IS NULL AND lease_holder IN ({marks(1, len(holders))})", *holders)
+
+
+async def held_by_others(tx: Tx, holders: Sequence[str]) -> list[StoredGeneration]:
+    """The running generations whose lease none of `holders` has."""
+    return await _select(tx, f"end_time IS NULL AND lease_holder NOT IN ({marks(1, len(holders))})", *holders)
+
+
+async def to_stop(tx: Tx, holder: str) -> list[str]:
+    """The ids of the running generations of a holder that somebody wants stopped."""
+    rows = await tx.fetch(
+        "SELECT id FROM generations WHERE end_time IS NULL AND stop_requested = 1 AND lease_holder = $1", holder
+    )
+    return [str_of(row[0]) for row in rows]
 
 
 async def take(tx: Tx, generation_id: str, lease: Lease, *, now_us: int | None = None) -> bool:
