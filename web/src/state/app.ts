@@ -16,6 +16,7 @@ import { ModelList } from "./models.ts";
 import { NoticeList } from "./notices.ts";
 import { Outbox } from "./pending.ts";
 import { PathRouter, type Address } from "./router.ts";
+import type { Runners } from "./runner-types.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { StoredSettings } from "./settings.ts";
 import type { KeyStore } from "./storage.ts";
@@ -51,12 +52,12 @@ class Chats {
   ) {
     this.shown = new Store(this.#of(router.get()));
     router.subscribe((route) => {
-      this.shown.set(this.#of(route));
+      if (route.name !== "runners") this.shown.set(this.#of(route));
     });
   }
 
   #of(route: Route): Chat {
-    if (route.name === "new") {
+    if (route.name !== "chat") {
       this.#fresh ??= this.#make(newId(this.services.clock.now()), true);
       return this.#fresh;
     }
@@ -100,6 +101,18 @@ export interface App {
   readonly live: LiveClient;
 }
 
+/** Makes it when it is first wanted; again when that failed. */
+function once(make: () => Promise<Runners>): () => Promise<Runners> {
+  let made: Promise<Runners> | null = null;
+  return () => {
+    made ??= make().catch((caught: unknown) => {
+      made = null;
+      throw caught;
+    });
+    return made;
+  };
+}
+
 export function createApp(options: AppOptions): App {
   const { clock, random, storage } = options;
   const api = createApi(options.transport);
@@ -133,5 +146,9 @@ export function createApp(options: AppOptions): App {
     live.begin();
   });
   const connection = new ConnectionStatus(live, clock);
-  return { live, state: { conversations, chat, models, settings, connection, router, notices } };
+  const runners = once(async () => {
+    const { RunnerAdmin } = await import("./runners.ts");
+    return new RunnerAdmin({ ...options, live, notices });
+  });
+  return { live, state: { conversations, chat, models, settings, connection, router, notices, runners } };
 }

@@ -20,10 +20,50 @@ export const ERROR_KEYS = [
   "error.denied",
   "error.unauthenticated",
   "error.model", // {message}: the model failed in mid-answer
+  "error.runner.away", // {message}: the runner cannot be reached
+  "error.runner.slow", // the first token did not come
+  "error.runner.stalled", // no further token came
+  "error.runner.long", // the answer took longer than its runner allows
+  "error.runner.died",
+  "error.runner.refused", // {message}
+  "error.runner.key", // the API key is wrong or missing
+  "error.runner.rate", // the runner itself has too many requests
+  "error.runner.resting", // it failed too often and is left alone
+  "error.queue.full",
+  "error.queue.slow", // no place came free in time
+  "error.prompt",
   "error.unknown", // {message}
 ] as const;
 
 export type ErrorKey = (typeof ERROR_KEYS)[number];
+
+/** What is told of the reasons that runners have, whether the call or the answer failed. */
+const REASONS: Readonly<Record<string, ErrorKey>> = {
+  MODEL_NOT_FOUND: "error.missing.model",
+  RUNNER_UNAVAILABLE: "error.runner.away",
+  RUNNER_CONNECT_TIMEOUT: "error.runner.away",
+  RUNNER_FIRST_TOKEN_TIMEOUT: "error.runner.slow",
+  RUNNER_STALLED: "error.runner.stalled",
+  RUNNER_TOTAL_TIMEOUT: "error.runner.long",
+  RUNNER_DIED: "error.runner.died",
+  RUNNER_REFUSED: "error.runner.refused",
+  RUNNER_UNAUTHORIZED: "error.runner.key",
+  RUNNER_RATE_LIMITED: "error.runner.rate",
+  RUNNER_RESTING: "error.runner.resting",
+  QUEUE_FULL: "error.queue.full",
+  QUEUE_TIMEOUT: "error.queue.slow",
+  PROMPT_TOO_LONG: "error.prompt",
+};
+
+/** Reasons that somebody who looks after the runners can do something about. */
+const AT_RUNNER = new Set([
+  "RUNNER_UNAVAILABLE",
+  "RUNNER_CONNECT_TIMEOUT",
+  "RUNNER_FIRST_TOKEN_TIMEOUT",
+  "RUNNER_REFUSED",
+  "RUNNER_UNAUTHORIZED",
+  "RUNNER_RESTING",
+]);
 
 const KINDS: Partial<Record<Code, ErrorKind>> = {
   [Code.InvalidArgument]: "invalid",
@@ -43,7 +83,9 @@ const KINDS: Partial<Record<Code, ErrorKind>> = {
 export function appError(cause: Failure): AppError {
   const kind = cause.network ? "offline" : (KINDS[cause.code] ?? "unknown");
   const violation = cause.violations[0];
-  const key: ErrorKey = cause.reason === "MODEL_NOT_FOUND" ? "error.missing.model" : keyOf(kind);
+  // How long to wait says more than why.
+  const timed = kind === "busy" && cause.retryAfterMs > 0;
+  const key: ErrorKey = timed ? "error.busy" : (REASONS[cause.reason] ?? keyOf(kind));
   return {
     kind,
     reason: cause.reason,
@@ -56,6 +98,7 @@ export function appError(cause: Failure): AppError {
     },
     retryable: isTransient(cause) || kind === "busy" || kind === "stale" || kind === "unknown",
     retryAfterMs: cause.retryAfterMs,
+    atRunner: AT_RUNNER.has(cause.reason),
   };
 }
 
@@ -64,10 +107,11 @@ export function modelError(cause: ModelFailure): AppError {
   return {
     kind: "model",
     reason: cause.reason,
-    key: "error.model",
+    key: REASONS[cause.reason] ?? "error.model",
     params: { message: cause.message, seconds: 0, field: "", description: "" },
     retryable: cause.retryable,
     retryAfterMs: 0,
+    atRunner: AT_RUNNER.has(cause.reason),
   };
 }
 

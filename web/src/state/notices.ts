@@ -14,6 +14,10 @@ export const NOTICE_KEYS = [
   "notice.select",
   "notice.older",
   "notice.more",
+  "notice.runner.switch",
+  "notice.runner.delete",
+  "notice.runner.order",
+  "notice.alias.delete",
 ] as const;
 
 export type NoticeKey = (typeof NOTICE_KEYS)[number];

@@ -14,13 +14,17 @@ export interface Address {
 
 const CHAT = /^\/c\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/?$/i;
 
+const RUNNERS = "/settings/models";
+
 /** The route of a path; what is not known leads to the start. */
 export function routeOf(path: string): Route {
+  if (path.replace(/\/$/, "") === RUNNERS) return { name: "runners" };
   const id = CHAT.exec(path)?.[1];
   return id === undefined ? { name: "new" } : { name: "chat", conversationId: id.toLowerCase() };
 }
 
 export function pathOf(route: Route): string {
+  if (route.name === "runners") return RUNNERS;
   return route.name === "chat" ? `/c/${route.conversationId}` : "/";
 }
 

@@ -1,6 +1,8 @@
 // What the views see of the state: read-only snapshots and the verbs that change them. Not the stores themselves, and
 // nothing of protobuf: a view never meets a wire type.
 
+import type { Runners } from "./runner-types.ts";
+
 /** A value that changes. The contract of a Svelte store, so `$store` works; `get` reads it once. */
 export interface Readable<T> {
   /** Calls `run` at once with the value and then with each later one. Returns what ends that. */
@@ -38,6 +40,8 @@ export interface AppError {
   readonly retryable: boolean;
   /** When the server said how long to wait, in milliseconds; otherwise 0. */
   readonly retryAfterMs: number;
+  /** Something is wrong with how the runner is set up, or with the runner: its settings say more. */
+  readonly atRunner: boolean;
 }
 
 /** Something that went wrong and is told in passing (a toast). */
@@ -300,7 +304,9 @@ export interface Connection extends Readable<ConnectionView> {
 
 export type Route =
   | { readonly name: "new" }
-  | { readonly name: "chat"; readonly conversationId: string };
+  | { readonly name: "chat"; readonly conversationId: string }
+  /** The settings of runners and models; the conversation shown before stays the present one. */
+  | { readonly name: "runners" };
 
 export interface Router extends Readable<Route> {
   /** The address of a route, for `href`. */
@@ -318,4 +324,6 @@ export interface AppState {
   readonly connection: Connection;
   readonly router: Router;
   readonly notices: Notices;
+  /** Fetches what looks after the runners: most visits never need it. Fails offline; then the next call tries again. */
+  runners(): Promise<Runners>;
 }

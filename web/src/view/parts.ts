@@ -3,6 +3,7 @@ import { Lazy } from "../ui/lazy.svelte.ts";
 
 export const dialogs = new Lazy(() => import("./shell/Dialogs.svelte"));
 export const menu = new Lazy(() => import("../ui/Menu.svelte"));
+export const runnersScreen = new Lazy(() => import("./settings/RunnersScreen.svelte"));
 export const modelMenu = new Lazy(() => import("./chat/ModelMenu.svelte"));
 
 export function fetchParts(): void {

@@ -20,6 +20,7 @@ import {
 import { FinishReason, MessageSchema, MessageState, Role, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
 import { ModelSchema, ModelState } from "../../src/gen/fireside/v1/model_pb.ts";
 import { EMPTY_FOLD, fold } from "../../src/state/fold.ts";
+import { TestRunners } from "./runner-service.ts";
 import { serve } from "./services.ts";
 
 type EventKind = NonNullable<MessageInitShape<typeof EventSchema>["kind"]>;
@@ -39,6 +40,7 @@ export class TestServer {
   /** Names of the methods called, in order. */
   readonly calls: string[] = [];
   readonly watchRequests: WatchEventsRequest[] = [];
+  readonly runners = new TestRunners();
   down = false;
   /** Lists messages as they were so many events ago: what is durable lags behind what was streamed. */
   lag = 0;
@@ -62,8 +64,10 @@ export class TestServer {
   // ---- what a test does ----
 
   /** The next call of a method fails. */
-  refuse(method: string, code: Code, message = "no"): void {
-    this.refusals.push({ method, error: new ConnectError(message, code) });
+  refuse(method: string, code: Code, message = "no", change: (error: ConnectError) => void = () => undefined): void {
+    const error = new ConnectError(message, code);
+    change(error);
+    this.refusals.push({ method, error });
   }
 
   /** Calls of a method are answered only once the returned function was called; they take effect at once. */

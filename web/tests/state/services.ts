@@ -14,6 +14,7 @@ import {
 } from "../../src/gen/fireside/v1/generation_pb.ts";
 import { FinishReason, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
 import { ModelService } from "../../src/gen/fireside/v1/model_service_pb.ts";
+import { serveRunners } from "./runner-service.ts";
 import type { TestServer } from "./server.ts";
 
 export function serve(router: ConnectRouter, server: TestServer): void {
@@ -21,6 +22,7 @@ export function serve(router: ConnectRouter, server: TestServer): void {
   router.service(ChatService, services.chat());
   router.service(ConversationService, services.conversation());
   router.service(ModelService, services.model());
+  serveRunners(router, server.runners, (method, context, answer) => services.unary(method, context, answer));
 }
 
 class Services {
@@ -29,11 +31,11 @@ class Services {
   model() {
     return {
       listModels: (_: unknown, context: HandlerContext) =>
-        this.#unary("listModels", context, () => ({ models: this.server.models })),
+        this.unary("listModels", context, () => ({ models: this.server.models })),
     };
   }
 
-  async #unary<T>(method: string, context: HandlerContext, answer: () => T): Promise<T> {
+  async unary<T>(method: string, context: HandlerContext, answer: () => T): Promise<T> {
     this.server.calls.push(method);
     if (this.server.down) throw new ConnectError("down", Code.Unavailable);
     const index = this.server.refusals.findIndex((refusal) => refusal.method === method);
@@ -47,12 +49,12 @@ class Services {
   chat() {
     return {
       startGeneration: (request: { spec?: GenerationSpec | undefined }, context: HandlerContext) =>
-        this.#unary("startGeneration", context, () => {
+        this.unary("startGeneration", context, () => {
           if (request.spec === undefined) throw new ConnectError("no spec", Code.InvalidArgument);
           return { generation: this.server.start(request.spec) };
         }),
       stopGeneration: (request: { generationId: string }, context: HandlerContext) =>
-        this.#unary("stopGeneration", context, () => {
+        this.unary("stopGeneration", context, () => {
           const { generation } = this.server.log(request.generationId);
           if (generation.state === GenerationState.RUNNING) this.server.end(generation.id, FinishReason.STOPPED);
           return { generation };
@@ -67,32 +69,32 @@ class Services {
     type Named = { conversationId: string };
     return {
       listMessages: (r: Named & { pageSize: number; pageToken: string }, c: HandlerContext) =>
-        this.#unary("listMessages", c, () => this.server.list(r.conversationId, r.pageSize, r.pageToken)),
+        this.unary("listMessages", c, () => this.server.list(r.conversationId, r.pageSize, r.pageToken)),
       getConversation: (r: Named, c: HandlerContext) =>
-        this.#unary("getConversation", c, () => {
+        this.unary("getConversation", c, () => {
           const conversation = this.server.conversations.get(r.conversationId);
           if (conversation === undefined) throw new ConnectError("gone", Code.NotFound);
           return { conversation };
         }),
       listConversations: (r: { pageSize: number; pageToken: string; query: string }, c: HandlerContext) =>
-        this.#unary("listConversations", c, () => this.#page(r)),
+        this.unary("listConversations", c, () => this.#page(r)),
       renameConversation: (r: Named & { title: string }, c: HandlerContext) =>
-        this.#unary("renameConversation", c, () => ({
+        this.unary("renameConversation", c, () => ({
           conversation: this.server.change(r.conversationId, { title: r.title }),
         })),
       deleteConversation: (r: Named, c: HandlerContext) =>
-        this.#unary("deleteConversation", c, () => ({
+        this.unary("deleteConversation", c, () => ({
           conversation: this.server.change(r.conversationId, { deleteTime: this.server.now() }),
         })),
       undeleteConversation: (r: Named, c: HandlerContext) =>
-        this.#unary("undeleteConversation", c, () => {
+        this.unary("undeleteConversation", c, () => {
           delete this.server.conversations.get(r.conversationId)?.deleteTime;
           const conversation = this.server.change(r.conversationId, {});
           this.server.announce({ case: "conversationCreated", value: conversation });
           return { conversation };
         }),
       selectBranch: (r: { messageId: string }, c: HandlerContext) =>
-        this.#unary("selectBranch", c, () => {
+        this.unary("selectBranch", c, () => {
           let message = this.server.messages.get(r.messageId);
           if (message === undefined) throw new ConnectError("no such message", Code.NotFound);
           const { conversationId } = message;

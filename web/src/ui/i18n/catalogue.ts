@@ -3,6 +3,8 @@
 // `{name}` is filled in by the caller. A text that counts has the forms that its language tells apart (Intl.PluralRules),
 // chosen by {count}.
 
+import { runnerTexts } from "./runners-catalogue.ts";
+
 export interface Forms {
   readonly one: string;
   readonly other: string;
@@ -65,7 +67,8 @@ export const catalogue = {
 
   // While an answer is awaited.
   "wait.starting": ["Getting ready", "准备中"],
-  "wait.queued": ["Waiting in line, place {count}", "排队中，第 {count} 位"],
+  "wait.queued": ["Waiting, {ordinal} in line", "排队中，第 {ordinal} 位"],
+  "wait.queued.next": ["Waiting, next in line", "排队中，下一个就是你"],
   "wait.queued.unknown": ["Waiting in line", "排队中"],
   "wait.loading": ["Loading the model", "正在加载模型"],
   "wait.reading": ["Reading", "正在阅读"],
@@ -127,6 +130,13 @@ export const catalogue = {
   "model.unavailable": ["Not available", "不可用"],
   "model.loading": ["Loading models", "正在加载模型"],
   "model.failed": ["The models could not be loaded.", "无法加载模型列表。"],
+  "model.aliases": ["Aliases", "别名"],
+  "model.loaded": ["In memory", "已载入内存"],
+  "model.alias": ["For {models}", "指向 {models}"],
+  "model.search": ["Search models", "搜索模型"],
+  "model.search.empty": ["No model fits.", "没有匹配的模型。"],
+  "model.search.results": [{ one: "{count} model", other: "{count} models" }, "{count} 个模型"],
+  "model.settings": ["Models & runners", "模型与运行器"],
   "model.context": ["{count} tokens of context", "上下文 {count} 个词元"],
 
   // An empty page that helps.
@@ -165,11 +175,14 @@ export const catalogue = {
   "palette.theme": ["Theme: {name}", "主题：{name}"],
   "palette.language": ["Language: {name}", "语言：{name}"],
   "palette.settings": ["Open settings", "打开设置"],
+  "palette.runners": ["Open models & runners", "打开模型与运行器"],
   "palette.shortcuts": ["Show keyboard shortcuts", "显示键盘快捷键"],
   "palette.open": ["Search and commands", "搜索与命令"],
 
   // Settings.
   "settings.title": ["Settings", "设置"],
+  "settings.runners": ["Models & runners", "模型与运行器"],
+  "settings.runners.hint": ["Where models run, and which", "模型在哪里运行、有哪些"],
   "settings.theme": ["Theme", "主题"],
   "settings.theme.system": ["System", "跟随系统"],
   "settings.theme.light": ["Light", "浅色"],
@@ -196,6 +209,7 @@ export const catalogue = {
 
   // Parts of the page.
   "dialog.close": ["Close", "关闭"],
+  "confirm.cancel": ["Cancel", "取消"],
   "toast.label": ["Notifications", "通知"],
   "toast.close": ["Dismiss", "关闭提示"],
   "code.label": ["Code", "代码"],
@@ -224,6 +238,19 @@ export const catalogue = {
   "error.denied": ["You are not allowed to do this.", "你没有权限执行此操作。"],
   "error.unauthenticated": ["Sign in again to go on.", "请重新登录后继续。"],
   "error.model": ["The model failed: {message}", "模型出错：{message}"],
+  "error.runner.away": ["The model's runner cannot be reached. {message}", "无法连接模型的运行器。{message}"],
+  "error.runner.slow": ["The model took too long to begin. Try again, or allow it more time.", "模型开始回答用时过长。请重试，或放宽时间限制。"],
+  "error.runner.stalled": ["The model fell silent in the middle of its answer. Try again.", "模型在回答途中没有了响应，请重试。"],
+  "error.runner.long": ["The answer took longer than its runner allows. What had arrived is kept.", "回答超过了运行器允许的时间，已收到的内容都保留着。"],
+  "error.runner.died": ["The model's runner ended in the middle of the answer. Try again.", "模型的运行器在回答途中退出，请重试。"],
+  "error.runner.refused": ["The runner refused this. {message}", "运行器拒绝了请求。{message}"],
+  "error.runner.key": ["The runner did not accept the API key: it is wrong or missing. Check the API key.", "运行器未接受 API 密钥：密钥错误或缺失。请检查 API 密钥。"],
+  "error.runner.rate": ["The runner has had too many requests for now. Try again in a moment.", "运行器收到的请求过多，请稍后重试。"],
+  "error.runner.resting": ["The runner failed several times and is left alone for a moment. Try again soon.", "运行器多次失败，正暂时停用。请稍后重试。"],
+  "error.queue.full": ["Too many answers wait for this model already. Try again in a moment.", "等待此模型的回答过多，请稍后重试。"],
+  "error.queue.slow": ["No place came free in time. Try again.", "等待空位超时，请重试。"],
+  "error.prompt": ["The conversation is too long for this model. Start a new one, or choose a model with more context.", "对话超出了此模型的长度。请开始新对话，或选择上下文更长的模型。"],
+  "error.runners": ["Look at its settings", "查看运行器设置"],
   "error.unknown": ["Something went wrong: {message}", "出现错误：{message}"],
   "error.title": ["The answer could not be written.", "无法生成回答。"],
 
@@ -235,7 +262,12 @@ export const catalogue = {
   "notice.stop": ["The answer was not stopped.", "未能停止回答。"],
   "notice.select": ["The version was not switched.", "未能切换版本。"],
   "notice.older": ["Earlier messages could not be loaded.", "无法加载更早的消息。"],
+  "notice.runner.switch": ["The runner was not switched.", "未能切换运行器。"],
+  "notice.runner.delete": ["The runner was not deleted.", "未能删除运行器。"],
+  "notice.runner.order": ["The order was not changed.", "未能更改顺序。"],
+  "notice.alias.delete": ["The alias was not deleted.", "未能删除别名。"],
   "notice.more": ["More conversations could not be loaded.", "无法加载更多对话。"],
+  ...runnerTexts,
 } as const satisfies Record<string, Entry>;
 
 export type TextKey = keyof typeof catalogue;

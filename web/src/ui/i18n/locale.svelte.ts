@@ -31,3 +31,32 @@ export function tOr(key: string, params: Params): string {
 export function dateTime(milliseconds: number): string {
   return new Intl.DateTimeFormat(tagOf(state.language), { dateStyle: "medium", timeStyle: "short" }).format(milliseconds);
 }
+
+const ORDINALS: Readonly<Record<Intl.LDMLPluralRule, string>> = { zero: "th", one: "st", two: "nd", few: "rd", many: "th", other: "th" };
+
+/** A place in an order as it is said: 1st, 22nd; in Chinese the number alone. */
+export function ordinal(place: number): string {
+  const number = new Intl.NumberFormat(localeTag()).format(place);
+  if (state.language !== "en") return number;
+  return number + ORDINALS[new Intl.PluralRules("en", { type: "ordinal" }).select(place)];
+}
+
+/** How long ago something was, or how soon it will be: milliseconds, negative for what lies ahead. */
+export function ago(milliseconds: number): string {
+  const format = new Intl.RelativeTimeFormat(localeTag(), { numeric: "auto", style: "short" });
+  const seconds = Math.round(-milliseconds / 1000);
+  if (Math.abs(seconds) < 60) return format.format(seconds, "second");
+  if (Math.abs(seconds) < 3600) return format.format(Math.round(seconds / 60), "minute");
+  if (Math.abs(seconds) < 86_400) return format.format(Math.round(seconds / 3600), "hour");
+  return format.format(Math.round(seconds / 86_400), "day");
+}
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+/** An amount of bytes in the unit that suits it. */
+export function byteSize(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const unit = UNITS[power] ?? "byte";
+  const maximumFractionDigits = power < 2 ? 0 : 1;
+  return new Intl.NumberFormat(localeTag(), { style: "unit", unit, maximumFractionDigits }).format(bytes / 1000 ** power);
+}
