@@ -222,6 +222,11 @@ class Engine:
         return list(self._listeners)
 
     @property
+    def name(self) -> str:
+        """This process's name among those on the store."""
+        return self._options.family.name
+
+    @property
     def writing(self) -> bool:
         """Whether this process writes any generation."""
         return bool(self._runs)
