@@ -1,0 +1,329 @@
+"""A lean HTTP/1.1 client for answers that arrive bit by bit: a warm pool of connections to one server. No general client.
+
+Every token of a backend behind HTTP passes through here, so this hands over what a read of the socket brought, with as
+little as possible in between: half of what aiohttp costs for a token. It knows no
+proxies, cookies or redirects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import zlib
+from collections import deque
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from fireside.runners.http_framing import BrokenHttpError, ResponseReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# So much may wait for a reader before the socket is left alone.
+_WAITING_BYTES = 256 * 1024
+_PORTS = {"http": 80, "https": 443}
+
+
+class LostConnectionError(ConnectionError):
+    """The connection ended before the response did."""
+
+
+class SlowConnectionError(ConnectionError):
+    """No connection stood in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a server is, and the path that all requests begin with, without a slash at its end."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """Reads a base URL. ValueError: it is not one of http or https."""
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
+            message = f"not an http or https URL: {url!r}"
+            raise ValueError(message)
+        return cls(parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme], parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host field."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """In seconds: until a connection stands, and how long an idle one is kept."""
+
+    connect: float = 10.0
+    keep_warm: float = 120.0
+
+
+class Pool:
+    """The connections to one server. They are opened when needed, as many as there are answers at once."""
+
+    def __init__(self, origin: Origin, fields: Mapping[str, str], limits: StreamLimits | None = None) -> None:
+        """`fields` are header fields of every request. ValueError: one of them has a line break in it."""
+        self._origin = origin
+        self._limits = limits or StreamLimits()
+        self._idle: deque[tuple[float, Connection]] = deque()
+        self._open: set[Connection] = set()
+        lines = [f"host: {origin.authority}", *(f"{name}: {value}" for name, value in fields.items())]
+        if any(character in line for line in lines for character in "\r\n\0"):
+            message = "a header field has a line break in it"
+            raise ValueError(message)
+        self._fields = "\r\n".join(lines).encode("latin-1", "replace")
+
+    async def post(self, path: str, body: bytes) -> StreamedResponse:
+        """Sends `body` and returns the response when its head is there. Close it.
+
+        Raises SlowConnectionError, OSError (ssl.SSLError included), BrokenHttpError and LostConnectionError.
+        """
+        request = b"POST %b HTTP/1.1\r\n%b\r\ncontent-length: %d\r\n\r\n%b" % (
+            f"{self._origin.path}{path}".encode("ascii", "replace"), self._fields, len(body), body,
+        )  # fmt: skip
+        while (connection := self._warm()) is not None:
+            try:
+                return await self._exchange(connection, request)
+            except LostConnectionError:
+                # The server closed it, as it may, while it was idle or as we wrote: nothing was answered.
+                if connection.heard:
+                    raise
+        return await self._exchange(await self._connect(), request)
+
+    async def aclose(self) -> None:
+        """Closes all connections, those in use too."""
+        for connection in list(self._open):
+            connection.abort()
+        self._idle.clear()
+
+    def take_back(self, connection: Connection) -> None:
+        """A connection is free again."""
+        self._idle.append((time.monotonic(), connection))
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is closed."""
+        self._open.discard(connection)
+
+    def _warm(self) -> Connection | None:
+        """The connection that was used last, if there is one that is not too old."""
+        oldest = time.monotonic() - self._limits.keep_warm
+        while self._idle and self._idle[0][0] < oldest:
+            self._idle.popleft()[1].abort()
+        while self._idle:
+            connection = self._idle.pop()[1]
+            if not connection.closed:
+                return connection
+        return None
+
+    async def _connect(self) -> Connection:
+        origin = self._origin
+        secure = _trusting() if origin.scheme == "https" else None
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                _, protocol = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self), origin.host, origin.port,
+                    ssl=secure, server_hostname=origin.host if secure else None,
+                )  # fmt: skip
+        except TimeoutError:
+            raise SlowConnectionError from None
+        self._open.add(protocol)
+        return protocol
+
+    @staticmethod
+    async def _exchange(connection: Connection, request: bytes) -> StreamedResponse:
+        try:
+            return await connection.ask(request)
+        except BaseException:
+            connection.abort()
+            raise
+
+
+@lru_cache(maxsize=1)
+def _trusting() -> ssl.SSLContext:
+    """Reading the machine's certificates takes 20 ms: once is enough."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+@dataclass(slots=True)
+class StreamedResponse:
+    """A response whose body is read as it arrives. Names of header fields are in lower case."""
+
+    status: int
+    fields: Mapping[str, str]
+    _connection: Connection
+    _unpack: Callable[[bytes], bytes] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Servers that compress though nobody asked them to are understood."""
+        if self.fields.get("content-encoding", "identity") in {"gzip", "x-gzip", "deflate"}:
+            self._unpack = zlib.decompressobj(47).decompress
+
+    @property
+    def content_type(self) -> str:
+        """Without its parameters, in lower case."""
+        return self.fields.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def read(self) -> bytes:
+        """What has come of the body, at least a byte; empty at its end. Raises LostConnectionError, BrokenHttpError."""
+        connection = self._connection
+        while data := connection.take() or await connection.more():
+            if self._unpack is None:
+                return data
+            try:
+                if data := self._unpack(data):
+                    return data
+            except zlib.error as error:
+                raise BrokenHttpError(str(error)) from error
+        return b""
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all of the body has been read."""
+        return self._connection.done
+
+    def close(self) -> None:
+        """Gives the connection back if the body is at its end, else cuts it off. Doing it twice does nothing."""
+        self._connection.leave()
+
+
+class Connection(asyncio.Protocol):
+    """One connection: a request, its response, then perhaps the next."""
+
+    __slots__ = (
+        "_error",
+        "_paused",
+        "_pieces",
+        "_pool",
+        "_reader",
+        "_size",
+        "_transport",
+        "_waiter",
+        "closed",
+        "heard",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._reader: ResponseReader | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: ConnectionError | None = None
+        # Whether anything came since the last request, and whether the socket is gone.
+        self.heard = False
+        self.closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether the response is at its end, or there is none."""
+        return self._reader is None or self._reader.done
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the transport."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class does not derive from it
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end of a body without a length; any other response is broken."""
+        self.closed = True
+        self._pool.forget(self)
+        if self._reader is not None and (exc is not None or not self._reader.close()) and self._error is None:
+            self._error = LostConnectionError(str(exc or "the server closed the connection"))
+        self._wake()
+
+    async def ask(self, request: bytes) -> StreamedResponse:
+        """Sends a request and waits for the head of its response."""
+        if self._transport is None or self.closed:
+            raise LostConnectionError
+        reader = self._reader = ResponseReader()
+        self.heard = False
+        self._transport.write(request)
+        while not reader.status:
+            await self._wait()
+        return StreamedResponse(reader.status, reader.fields, self)
+
+    def take(self) -> bytes:
+        """What of the body is there; empty if nothing is."""
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        self._pieces = []
+        self._size = 0
+        if self._paused and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def more(self) -> bytes:
+        """Waits for more of the body; empty at its end."""
+        while not self._pieces:
+            if self.done:
+                return b""
+            await self._wait()
+        return self.take()
+
+    def leave(self) -> None:
+        """The response is not wanted any more."""
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return
+        if reader.done and reader.keep and not self.closed:
+            self._pieces, self._size = [], 0
+            self._pool.take_back(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Closes the socket at once, so that the server notices."""
+        self.closed = True
+        if self._error is None:
+            self._error = LostConnectionError("closed")
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what has come and wakes the reader."""
+        reader = self._reader
+        if reader is None or reader.done:
+            self.abort()  # nobody asked: what follows cannot be told from the next response
+            return
+        self.heard = True
+        try:
+            pieces = reader.feed(data)
+        except BrokenHttpError as error:
+            self._error = error
+            self.abort()
+        else:
+            self._pieces += pieces
+            self._size += len(data)
+            if self._size > _WAITING_BYTES and not self._paused and self._transport is not None:
+                self._paused = True
+                self._transport.pause_reading()
+        self._wake()
+
+    async def _wait(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
