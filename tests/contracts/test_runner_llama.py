@@ -24,6 +24,7 @@ from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import Activity, Delta, Finished, GenerateRequest, Progress, Text
 from fireside.runners.llama import LlamaRunner
 from fireside.runners.llama_engine import LlamaEngine, LlamaOptions
+from fireside.runners.managed import ManagedOptions, ManagedRunner
 from fireside.runners.weight_files import QWEN
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ pytestmark = [
 MODEL = QWEN.model
 LONG = "A quick brown fox jumps over a lazy dog. " * 250
 # What these tests start must not take the machine from those that run beside them.
-SMALL = {"slots": 2, "context_tokens": 8_192, "queue_length": 1}
+SMALL = {"slots": 2, "context_tokens": 8_192}
 
 
 class _SlotState(msgspec.Struct):
@@ -118,33 +119,38 @@ async def test_closing_in_mid_prompt_stops_the_engine(runner: LlamaRunner) -> No
     assert await seconds_until_idle(runner.engine(MODEL)) < 5
 
 
-async def test_the_queue_tells_places_and_is_bounded(runner: LlamaRunner) -> None:
+async def test_a_manager_lets_answers_wait_for_a_slot(runner: LlamaRunner) -> None:
+    managed = ManagedRunner(runner, ManagedOptions(concurrency=2, queue_length=1, check_interval=0))
     endless = ask("Write a long story.", max_tokens=2000)
     async with (
-        aclosing(runner.generate(endless)) as one,
-        aclosing(runner.generate(endless)) as two,
-        aclosing(runner.generate(ask("Hi"))) as third,
+        aclosing(managed.generate(endless)) as one,
+        aclosing(managed.generate(endless)) as two,
+        aclosing(managed.generate(ask("Hi"))) as third,
     ):
         await first_text(one)
         await first_text(two)
         assert await anext(third) == Progress(Activity.QUEUED, 1)
         with pytest.raises(ResourceExhaustedError) as caught:
-            await collect(runner, ask("Hi"))
+            managed.admit(MODEL, "")
         assert caught.value.reason == "QUEUE_FULL"
         await one.aclose()
         assert isinstance([delta async for delta in third][-1], Finished)
 
 
-async def test_waiting_in_the_queue_is_bounded(local_models: Path, runner: LlamaRunner) -> None:
-    hasty = LlamaRunner(replace(LlamaOptions(local_models, **SMALL), queue_wait=0.01))
-    queue = hasty.engine(MODEL).queue
-    tickets = [queue.enter("a"), queue.enter("b")]
+async def test_more_answers_than_slots_are_refused(runner: LlamaRunner) -> None:
+    slots = runner.engine(MODEL).slots
+    taken = [slots.take("a"), slots.take("b")]
     with pytest.raises(ResourceExhaustedError) as caught:
-        await collect(hasty, ask("Hi"))
-    assert caught.value.reason == "QUEUE_TIMEOUT"
-    for ticket in tickets:
-        ticket.leave()
-    await hasty.aclose()
+        await collect(runner, ask("Hi"))
+    assert caught.value.reason == "QUEUE_FULL"
+    for slot in taken:
+        slots.give_back(slot)
+
+
+async def test_it_makes_no_vectors(runner: LlamaRunner) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        await runner.embed(MODEL, ["Hi"])
+    assert caught.value.reason == "NOT_AN_EMBEDDING_MODEL"
 
 
 async def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers(runner: LlamaRunner) -> None:
@@ -177,7 +183,7 @@ async def test_a_hang_is_noticed_and_the_next_answer_works(local_models: Path) -
         os.kill(runner.engine(MODEL).pid, signal.SIGSTOP)
         with pytest.raises(DeadlineExceededError) as caught:
             await first_error(deltas)
-    assert caught.value.reason == "RUNNER_TIMEOUT"
+    assert caught.value.reason == "RUNNER_STALLED"
     assert isinstance((await collect(runner, ask("Hi")))[-1], Finished)
     await runner.aclose()
 

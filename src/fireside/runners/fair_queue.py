@@ -35,7 +35,7 @@ class Turn:
         # When its turn came, on the clock of time.monotonic; 0 while it waits.
         self.began = 0.0
         self.left = False
-        # The place that its waiter was woken for last.
+        # The place that its waiter has seen last.
         self.told = 0
 
     @property
@@ -43,14 +43,17 @@ class Turn:
         """How many turns come until this one has its own, at the present state of the queue; 0 when it has come."""
         return 0 if self.began or self.left else self._queue.place_of(self)
 
-    async def wait(self, until: float) -> None:
-        """Returns when the place has changed. `until` is on the clock of time.monotonic.
+    async def wait(self, seen: int, until: float) -> None:
+        """Returns when the place is another than `seen`. `until` is on the clock of time.monotonic.
 
         Raises ResourceExhaustedError (QUEUE_TIMEOUT) when that comes first, and the error of `FairQueue.close`.
         """
+        self.told = seen
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                await self._moved.wait()
+                while self.place == seen and self._queue.closed is None:
+                    self._moved.clear()
+                    await self._moved.wait()
         except TimeoutError:
             if self.began:
                 return
@@ -59,7 +62,6 @@ class Turn:
                 "The model was busy with other answers for too long. Try again in a moment.",
                 retry_after=self._queue.retry_after(),
             ) from None
-        self._moved.clear()
         if not self.began and self._queue.closed is not None:
             raise self._queue.closed
 
@@ -186,7 +188,5 @@ class FairQueue:
         self._telling = None
         for turns in self._waiting.values():
             for turn in turns:
-                place = self.place_of(turn)
-                if place != turn.told:
-                    turn.told = place
+                if self.place_of(turn) != turn.told:
                     turn.wake()

@@ -156,10 +156,9 @@ class ManagedRunner:
         try:
             told, until = 0, time.monotonic() + self.options.queue_wait
             while place := turn.place:
-                if place != told:
-                    told = place
-                    yield Progress(Activity.QUEUED, place)
-                await turn.wait(until)
+                told = place
+                yield Progress(Activity.QUEUED, place)
+                await turn.wait(place, until)
             if told:
                 yield Progress(Activity.PREFILLING)
             watch = self._watch(request.deadline)
@@ -197,8 +196,8 @@ class ManagedRunner:
         watch: Watchdog | None = None
         try:
             until = time.monotonic() + self.options.queue_wait
-            while turn.place:
-                await turn.wait(until)
+            while place := turn.place:
+                await turn.wait(place, until)
             watch = self._watch()
             while True:
                 self._begin_attempt()
