@@ -58,6 +58,7 @@ def python(out: Path) -> None:
         for source, target in (
             (raw / "fireside" / "v1", out / "v1"),
             (raw / "fireside" / "worker", out / "worker"),
+            (raw / "fireside" / "dialect", out / "dialect"),
             (raw / "buf", out / "buf"),
         ):
             for file in sorted(source.rglob("*.py*")):
@@ -67,8 +68,9 @@ def python(out: Path) -> None:
                 destination = target / file.relative_to(source)
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 destination.write_text(text)
-        for folder in (out, out / "v1", out / "worker", out / "worker" / "v1", out / "buf", out / "buf" / "validate"):
-            (folder / "__init__.py").write_text('"""Generated from proto/ by `make gen`: do not edit."""\n')
+        folders = ("", "v1", "worker", "worker/v1", "dialect", "dialect/v1", "buf", "buf/validate")
+        for folder in folders:
+            (out / folder / "__init__.py").write_text('"""Generated from proto/ by `make gen`: do not edit."""\n')
 
 
 def typescript(out: Path) -> None:
