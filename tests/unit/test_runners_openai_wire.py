@@ -222,6 +222,11 @@ def test_tool_calls_with_one_index_and_two_ids_stay_apart() -> None:
     assert [d.part.tool_call.id for d in deltas if isinstance(d, WholePart)] == ["a", "b"]
 
 
+def test_a_piece_of_a_call_is_a_sign_of_life() -> None:
+    piece = delta(tool_calls=[{"index": 0, "id": "c1", "function": {"name": "look", "arguments": "{"}}])
+    assert list(EventReader().feed(events(piece))) == [Text("")]
+
+
 def test_vectors_are_in_the_order_of_their_index() -> None:
     body = {"data": [{"index": 1, "embedding": [2]}, {"index": 0, "embedding": [1.5]}], "usage": {"prompt_tokens": 4}}
     assert embeddings(json.dumps(body).encode()) == Embeddings(((1.5,), (2.0,)), 4)

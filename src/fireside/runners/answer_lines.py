@@ -31,6 +31,7 @@ class AnswerLines:
         self._rest = b""
         self._kind: type[Text | Reasoning] = Text
         self._texts: list[str] = []
+        self._alive = False
 
     def feed(self, data: bytes) -> Iterable[Delta]:
         """The deltas of what has arrived. Sets `ended` after the last event; counts `events`.
@@ -77,6 +78,10 @@ class AnswerLines:
         self._flush()
         self._deltas.append(delta)
 
+    def _show_life(self) -> None:
+        """Something came that is not to be told yet: without any other delta, an empty text says that it did."""
+        self._alive = True
+
     def _flush(self) -> None:
         if self._texts:
             if text := clean("".join(self._texts)):
@@ -86,6 +91,9 @@ class AnswerLines:
     def _taken(self) -> list[Delta]:
         self._flush()
         deltas, self._deltas = self._deltas, []
+        if self._alive:
+            self._alive = False
+            return deltas or [Text("")]
         return deltas
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from fireside.runners.refusals import died, garbage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
+    from types import SimpleNamespace
 
     from fireside.core.errors import FiresideError
     from fireside.runners.base import BackendOptions
@@ -68,10 +70,7 @@ class Endpoint:
 
         Raises UnavailableError: RUNNER_CONNECT_TIMEOUT, RUNNER_UNAVAILABLE, RUNNER_DIED, RUNNER_FAILED.
         """
-        try:
-            return await self._open().post(self._base + path, data=body, allow_redirects=False)
-        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise self._unreachable(error) from error
+        return await self._request("POST", path, body)
 
     async def call(self, path: str, body: bytes | None = None, limit: float = _WHOLE_ANSWER) -> tuple[int, bytes]:
         """The status and body of a short exchange, a GET without `body`; `limit` is in seconds, on top of connecting.
@@ -80,12 +79,11 @@ class Endpoint:
         """
         try:
             async with asyncio.timeout(self._connect_timeout + limit):
-                session = self._open()
-                method = "GET" if body is None else "POST"
-                async with session.request(method, self._base + path, data=body, allow_redirects=False) as response:
+                response = await self._request("GET" if body is None else "POST", path, body)
+                try:
                     return response.status, await self.body(response)
-        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            raise self._unreachable(error) from error
+                finally:
+                    response.close()
         except TimeoutError:
             message = f"{self._place} took the connection but does not answer."
             raise UnavailableError("RUNNER_UNAVAILABLE", message) from None
@@ -129,6 +127,23 @@ class Endpoint:
         if self._session is not None:
             await self._session.close()
 
+    async def _request(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
+        """The response. On a warm connection that the server has closed meanwhile, it asks again on another one.
+
+        Not all servers say beforehand that they will close, and so the news can cross with the request.
+        """
+        while True:
+            attempt = _Attempt()
+            try:
+                return await self._open().request(
+                    method, self._base + path, data=body, allow_redirects=False, trace_request_ctx=attempt
+                )
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if not attempt.warm:
+                    raise self._unreachable(error) from error
+            except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+                raise self._unreachable(error) from error
+
     @staticmethod
     async def _read(response: aiohttp.ClientResponse) -> bytes:
         try:
@@ -157,6 +172,7 @@ class Endpoint:
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
                 headers=headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_noting_warmth()],
                 read_bufsize=_BUFFER,
             )
         return self._session
@@ -190,6 +206,24 @@ class Endpoint:
                 return UnavailableError("RUNNER_UNAVAILABLE", f"{place} has an address that is not a URL.")
             case _:
                 return UnavailableError("RUNNER_DIED", f"{place} broke the connection before it answered. Try again.")
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """A request that is being made. `warm`: its connection was used before."""
+
+    warm: bool = False
+
+
+def _noting_warmth() -> aiohttp.TraceConfig:
+    async def note(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        attempt = context.trace_request_ctx
+        if isinstance(attempt, _Attempt):
+            attempt.warm = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(note)
+    return config
 
 
 def _first_line(error: Exception) -> str:

@@ -223,6 +223,7 @@ class EventReader(AnswerLines):
 
     def _call(self, call: _ToolCall) -> None:
         """Adds to the call that it goes on with, or begins one. Not all servers give an index, or an id."""
+        self._show_life()
         self._said_something = True
         function = call.function or _Function()
         known = [

@@ -1,0 +1,143 @@
+"""The runners that tests/contracts/test_runner_contract.py is run over: each made, with what it needs, and ended.
+
+A new one is a function here, with a line in `SUBJECTS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fireside.runners.base import BackendOptions, Runner
+from fireside.runners.llama import LlamaRunner
+from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.ollama import OllamaRunner
+from fireside.runners.openai import OpenAIRunner
+from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.weight_files import QWEN
+from tests.llama_server import KEY, llama_server, slots_idle
+from tests.ollama_server import EMBEDS, ollama_server
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable
+    from pathlib import Path
+
+LONG = "A quick brown fox jumps over a lazy dog. " * 300
+PATIENCE = 60
+
+
+async def _nothing() -> None:
+    """For what cannot be looked into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A runner, and the names of models of it that do what a test needs; empty for what it cannot do.
+
+    `idle` returns once the backend itself computes nothing any more. `stops`: it ends at the texts that are asked for.
+    """
+
+    runner: Runner
+    answers: str
+    endless: str
+    slow_to_start: str
+    long_prompt: str = "Hi"
+    reasons: str = ""
+    calls: str = ""
+    embeds: str = ""
+    fails: str = ""
+    stops: bool = True
+    idle: Callable[[], Awaitable[None]] = _nothing
+
+
+@asynccontextmanager
+async def scripted(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    runner = ScriptedRunner()
+    yield Subject(
+        runner=runner,
+        answers="tokens=8",
+        endless="tokens=100000,pace=1ms",
+        slow_to_start="first=1000s",
+        reasons="tokens=4,reasoning=4",
+        calls="tokens=4,tool",
+        embeds="embed=8",
+        fails="fail=after:3",
+        stops=False,
+    )
+    await runner.aclose()
+
+
+@asynccontextmanager
+async def llama(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    models_dir: Path = request.getfixturevalue("local_models")
+    runner = LlamaRunner(LlamaOptions(models_dir))
+    model = QWEN.model
+
+    async def idle() -> None:
+        address = await runner.engine(model).address()
+        await slots_idle(address.url, address.key)
+
+    yield Subject(runner=runner, answers=model, endless=model, slow_to_start=model, long_prompt=LONG, idle=idle)
+    await runner.aclose()
+
+
+@asynccontextmanager
+async def openai(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against llama.cpp's own server."""
+    models_dir: Path = request.getfixturevalue("local_models")
+    model = QWEN.model
+    async with llama_server(models_dir / QWEN.file) as server:
+        options = BackendOptions(name="lab", addresses=(server.url,), secret=KEY, models=(model,))
+        runner = OpenAIRunner(options)
+        yield Subject(
+            runner=runner,
+            answers=model,
+            endless=model,
+            slow_to_start=model,
+            long_prompt=LONG,
+            embeds=model,
+            idle=server.idle,
+        )
+        await runner.aclose()
+
+
+@asynccontextmanager
+async def ollama(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against the small server of tests/ollama_server.py."""
+    async with ollama_server() as server:
+        server.models += ["tokens=4,reasoning=4"]
+        runner = OllamaRunner(BackendOptions(name="lab", addresses=(server.url,)))
+        await runner.info()
+
+        async def idle() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await server.idle.wait()
+
+        yield Subject(
+            runner=runner,
+            answers="tokens=8",
+            endless="tokens=100000,pace=1ms",
+            slow_to_start="first=1000s",
+            reasons="tokens=4,reasoning=4",
+            calls="tokens=4,tool",
+            embeds=EMBEDS,
+            fails="fail=after:3",
+            idle=idle,
+        )
+        await runner.aclose()
+
+
+Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Subject]]
+_REAL = (pytest.mark.model, pytest.mark.slow)
+SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
+    "scripted": (scripted, ()),
+    "llama": (llama, _REAL),
+    "openai": (openai, _REAL),
+    "ollama": (ollama, ()),
+}
+PARAMS = [pytest.param(name, marks=marks) for name, (_, marks) in SUBJECTS.items()]
