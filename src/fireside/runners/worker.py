@@ -5,9 +5,7 @@ Answers come straight from the worker that the router picked. Cancelling cancels
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -17,19 +15,18 @@ from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.gen.worker.v1 import worker_service_pb2 as pb
 from fireside.runners.base import Embeddings, Finished, RunnerInfo
-from fireside.runners.grpc_channel import Call, Channels, GrpcOptions
-from fireside.runners.grpc_errors import garbled, is_away
-from fireside.runners.router import router_for
+from fireside.runners.grpc_channel import Call
+from fireside.runners.grpc_errors import garbled
+from fireside.runners.grpc_fleet import Fleet
 from fireside.runners.worker_wire import deltas_of, request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
-    from fireside.runners.router import Lease
+    from fireside.runners.grpc_channel import GrpcOptions
 
 _SERVICE = "/fireside.worker.v1.WorkerService"
-_INFO_SECONDS = 10.0
 # So many vectors fit into one message of the default length, whatever the model.
 _TEXTS_AT_ONCE = 128
 
@@ -40,8 +37,7 @@ class WorkerRunner:
     def __init__(self, options: BackendOptions, grpc_options: GrpcOptions | None = None) -> None:
         """Connects to nothing yet."""
         self._options = options
-        self._channels = Channels(options, grpc_options or GrpcOptions())
-        self._router = router_for(options.addresses, self._serves)
+        self._fleet = Fleet(options, grpc_options, self._serves)
         self._offers: dict[str, pb.InfoResponse] = {}
 
     @property
@@ -51,9 +47,11 @@ class WorkerRunner:
 
     async def info(self) -> RunnerInfo:
         """The models of all workers. One that two workers have is ready when either has it ready."""
-        found = await asyncio.gather(*map(self._ask, self._options.addresses))
-        offers = [offer for offer in found if isinstance(offer, pb.InfoResponse)]
-        problems = [problem.message for problem in found if isinstance(problem, FiresideError)]
+        found = await self._fleet.ask_all(Call(f"{_SERVICE}/Info", b""), pb.InfoResponse)
+        answers = {address: self._checked(answer) for address, answer in found.items()}
+        offers = [answer for answer in answers.values() if isinstance(answer, pb.InfoResponse)]
+        problems = [answer.message for answer in answers.values() if isinstance(answer, FiresideError)]
+        self._offers |= {address: answer for address, answer in answers.items() if isinstance(answer, pb.InfoResponse)}
         if not offers:
             return RunnerInfo(self._away(problems[0]), hint=problems[0], problem=problems[0])
         models: dict[str, model_pb2.Model] = {}
@@ -78,21 +76,14 @@ class WorkerRunner:
         RUNNER_TOTAL_TIMEOUT, and those of the worker's own runner.
         """
         call = Call(f"{_SERVICE}/Generate", request_bytes(request), request.deadline)
-        tried: set[str] = set()
-        begun = False
-        while True:
-            with self._router.pick(request.model, request.session, tried) as lease:
-                tried.add(lease.address)
-                try:
-                    async with aclosing(self._answer(lease, call)) as deltas:
-                        async for delta in deltas:
-                            begun = True
-                            yield delta
-                except FiresideError as error:
-                    if begun or not self._may_go_elsewhere(error, tried):
-                        raise
-                else:
-                    return
+        ended = False
+        async with aclosing(self._fleet.stream(request.model, request.session, call)) as payloads:
+            async for payload in payloads:
+                for delta in self._deltas(payload):
+                    ended = ended or isinstance(delta, Finished)
+                    yield delta
+        if not ended:
+            raise UnavailableError("RUNNER_FAILED", f"The runner {self.name} ended without saying why. Try again.")
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Turns texts into vectors, on one worker."""
@@ -100,66 +91,29 @@ class WorkerRunner:
         prompt_tokens = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             payload = pb.EmbedRequest(model=model, texts=texts[start : start + _TEXTS_AT_ONCE]).SerializeToString()
-            response = await self._embed(model, Call(f"{_SERVICE}/Embed", payload))
+            response = await self._fleet.unary(model, Call(f"{_SERVICE}/Embed", payload), pb.EmbedResponse)
             vectors += (tuple(embedding.values) for embedding in response.embeddings)
             prompt_tokens += response.prompt_tokens
         return Embeddings(tuple(vectors), prompt_tokens)
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._channels.aclose()
+        await self._fleet.aclose()
 
-    async def _answer(self, lease: Lease, call: Call) -> AsyncGenerator[Delta]:
-        ended = False
+    def _deltas(self, payload: bytes) -> list[Delta]:
         try:
-            async with aclosing(self._channels.stream(lease.address, call)) as payloads:
-                async for payload in payloads:
-                    lease.succeeded()
-                    for delta in deltas_of(payload):
-                        ended = ended or isinstance(delta, Finished)
-                        yield delta
+            return deltas_of(payload)
         except DecodeError as error:
             raise garbled(self.name, error) from error
-        except FiresideError as error:
-            if is_away(error):
-                lease.failed()
-            raise
-        if not ended:
-            raise UnavailableError("RUNNER_FAILED", f"The runner {self.name} ended without saying why. Try again.")
 
-    async def _embed(self, model: str, call: Call) -> pb.EmbedResponse:
-        tried: set[str] = set()
-        while True:
-            with self._router.pick(model, "", tried) as lease:
-                tried.add(lease.address)
-                try:
-                    return pb.EmbedResponse.FromString(await self._channels.unary(lease.address, call))
-                except DecodeError as error:
-                    raise garbled(self.name, error) from error
-                except FiresideError as error:
-                    if is_away(error):
-                        lease.failed()
-                    if not self._may_go_elsewhere(error, tried):
-                        raise
-
-    def _may_go_elsewhere(self, error: FiresideError, tried: set[str]) -> bool:
-        """Only when the request did not arrive is it sent again from here; the rest is for whoever wraps this."""
-        return error.reason in {"RUNNER_UNAVAILABLE", "RUNNER_CONNECT_TIMEOUT"} and len(tried) < len(
-            set(self._options.addresses)
-        )
-
-    async def _ask(self, address: str) -> pb.InfoResponse | FiresideError:
-        """What a worker offers, or why it does not say."""
-        call = Call(f"{_SERVICE}/Info", b"", time.monotonic() + self._options.connect_timeout + _INFO_SECONDS)
-        try:
-            offer = pb.InfoResponse.FromString(await self._channels.unary(address, call))
-            re.compile(offer.unlisted)
-        except (DecodeError, re.error) as error:
-            return garbled(self.name, error)
-        except FiresideError as error:
-            return error
-        self._offers[address] = offer
-        return offer
+    def _checked(self, answer: pb.InfoResponse | FiresideError) -> pb.InfoResponse | FiresideError:
+        """The answer, unless its expression for further models is none."""
+        if isinstance(answer, pb.InfoResponse):
+            try:
+                re.compile(answer.unlisted)
+            except re.error as error:
+                return garbled(self.name, error)
+        return answer
 
     def _serves(self, address: str, model: str) -> bool:
         """Whether a worker has a model, as far as is known: one that was never asked may have it."""
