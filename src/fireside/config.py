@@ -98,6 +98,7 @@ class Config:
     runner_queue_wait: float
     runner_retries: int
     runner_fallback: bool
+    workers: int
     shutdown_grace: float
     log_level: str
     log_format: str
@@ -191,6 +192,7 @@ def _server_config(found: _Found) -> Config:
         runner_queue_wait=found.get("runner_queue_wait", float),
         runner_retries=found.get("runner_retries", int),
         runner_fallback=found.get("runner_fallback", bool),
+        workers=found.get("workers", int),
         shutdown_grace=found.get("shutdown_grace", float),
         log_level=found.get("log_level", str),
         log_format=found.get("log_format", str),

@@ -322,6 +322,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Whether the next runner that has a model of the same name may stand in, before the first token.",
     ),
     Setting(
+        name="workers", kind=Kind.INTEGER, default=1, minimum=1, maximum=64, section=_RUNNING,
+        help="Server processes that share the port and the database; one for each core that answers shall use.",
+    ),
+    Setting(
         name="shutdown_grace", kind=Kind.SECONDS, default=10.0, maximum=10.0, section=_RUNNING,
         help="Longest time that stopping takes. Answers that run have it, less 5 s, to end; the rest can be continued.",
     ),
@@ -351,7 +355,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section not in {CLIENT, WORKER})
-_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive", "secret_key"}
+_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive", "secret_key", "workers"}
 WORKER_SETTINGS: Final = tuple(
     setting
     for setting in SETTINGS
