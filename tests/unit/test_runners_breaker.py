@@ -28,7 +28,7 @@ def fail(breaker: Breaker, times: int, *, unreachable: bool = False) -> None:
 
 
 def test_it_opens_after_so_many_failures_in_a_row(clock: Clock) -> None:
-    breaker = Breaker(3, clock)
+    breaker = Breaker(3, 1.0, clock)
     fail(breaker, 2)
     breaker.succeeded()
     fail(breaker, 2)
@@ -40,13 +40,13 @@ def test_it_opens_after_so_many_failures_in_a_row(clock: Clock) -> None:
 
 
 def test_zero_never_opens(clock: Clock) -> None:
-    breaker = Breaker(0, clock)
+    breaker = Breaker(0, 1.0, clock)
     fail(breaker, 100)
     assert not breaker.resting
 
 
 def test_then_one_request_tries_and_its_failure_doubles_the_rest(clock: Clock) -> None:
-    breaker = Breaker(1, clock)
+    breaker = Breaker(1, 1.0, clock)
     rests: list[float] = []
     for _ in range(8):
         fail(breaker, 1)
@@ -59,7 +59,7 @@ def test_then_one_request_tries_and_its_failure_doubles_the_rest(clock: Clock) -
 
 
 def test_a_beginning_answer_lets_the_others_in_and_its_end_forgets_the_failures(clock: Clock) -> None:
-    breaker = Breaker(2, clock)
+    breaker = Breaker(2, 1.0, clock)
     fail(breaker, 2)
     clock.now += 1
     breaker.begin()
@@ -75,7 +75,7 @@ def test_a_beginning_answer_lets_the_others_in_and_its_end_forgets_the_failures(
 
 
 def test_a_trial_that_is_given_up_frees_the_way_for_another(clock: Clock) -> None:
-    breaker = Breaker(1, clock)
+    breaker = Breaker(1, 1.0, clock)
     fail(breaker, 1)
     clock.now += 1
     breaker.begin()
@@ -84,7 +84,7 @@ def test_a_trial_that_is_given_up_frees_the_way_for_another(clock: Clock) -> Non
 
 
 def test_old_news_while_it_rests_change_nothing(clock: Clock) -> None:
-    breaker = Breaker(1, clock)
+    breaker = Breaker(1, 1.0, clock)
     fail(breaker, 1)
     clock.now += 0.5
     fail(breaker, 3)
@@ -92,7 +92,7 @@ def test_old_news_while_it_rests_change_nothing(clock: Clock) -> None:
 
 
 def test_a_backend_that_could_not_be_reached_may_be_tried_once_it_can(clock: Clock) -> None:
-    away, sick = Breaker(1, clock), Breaker(1, clock)
+    away, sick = Breaker(1, 1.0, clock), Breaker(1, 1.0, clock)
     fail(away, 1, unreachable=True)
     fail(sick, 1)
     away.reachable()

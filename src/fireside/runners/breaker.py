@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_FIRST_REST = 1.0
 _LONGEST_REST = 60.0
 _TRIAL_PATIENCE = 1.0
 
@@ -20,9 +19,10 @@ _TRIAL_PATIENCE = 1.0
 class Breaker:
     """One backend's. Times are in seconds; state changes contain no await."""
 
-    def __init__(self, threshold: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Opens after `threshold` failures in a row; 0 never."""
+    def __init__(self, threshold: int, rest: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """Opens after `threshold` failures in a row (0: never), for `rest` the first time."""
         self._threshold = threshold
+        self._rest = rest
         self._clock = clock
         self._failures = 0
         self._openings = 0
@@ -80,7 +80,8 @@ class Breaker:
         if self._threshold and self._failures >= self._threshold:
             self._openings += 1
             self._open = True
-            self._until = self._clock() + min(_LONGEST_REST, _FIRST_REST * 2 ** min(self._openings - 1, 10))
+            longest = max(self._rest, _LONGEST_REST)
+            self._until = self._clock() + min(longest, self._rest * 2 ** min(self._openings - 1, 10))
 
     def abandoned(self) -> None:
         """The request that tried was given up without an outcome: another one may try."""

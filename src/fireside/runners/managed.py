@@ -47,7 +47,7 @@ class ManagedOptions:
 
     `concurrency` answers are written at once (0: any number); `queue_length` more wait, each for at most `queue_wait`.
     `retries` are made when the backend does not take a request. After `failures_to_rest` failures in a row (0: never)
-    it is left alone for a while. `fallback`: the next runner with a model of the same name may stand in. It is looked at
+    it is left alone for `rest`, and for twice as long each time that it fails again. `fallback`: the next runner with a model of the same name may stand in. It is looked at
     every `check_interval`, more often while it is down. `position` orders runners; `display_name` is for people.
     """
 
@@ -57,6 +57,7 @@ class ManagedOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: int = 1
     failures_to_rest: int = 5
+    rest: float = 1.0
     check_interval: float = 30.0
     fallback: bool = False
     display_name: str = ""
@@ -80,7 +81,7 @@ class ManagedRunner:
         self._refuse = refuse
         self.options = options or ManagedOptions()
         self._queue = FairQueue(self.options.concurrency, self.options.queue_length)
-        self._breaker = Breaker(self.options.failures_to_rest)
+        self._breaker = Breaker(self.options.failures_to_rest, self.options.rest)
         self._health = Health(runner, self.options.check_interval, self._breaker.reachable)
         self._running: set[Watchdog] = set()
         self._idle = asyncio.Event()

@@ -36,7 +36,7 @@ class Watchdog:
     """Watches one answer. `waiter` and `since` are for the loop over the deltas to set: see ManagedRunner.generate."""
 
     __slots__ = (
-        "_base", "_cancelling", "_deadline", "_due", "_interrupted", "_limit", "_loop", "_name", "_queued_wait", "_timeouts", "_timer",
+        "_base", "_cancelling", "_deadline", "_due", "_first_waiter", "_interrupted", "_limit", "_loop", "_name", "_queued_wait", "_timeouts", "_timer",
         "attempts", "begun", "error", "since", "waiter",
     )  # fmt: skip
 
@@ -60,7 +60,9 @@ class Watchdog:
         self.begun = False
         self._base = self.since
         self._interrupted: asyncio.Task[object] | None = None
-        self._cancelling = 0
+        # Cancellations that were asked for, and not taken back, before the answer began: more than those are news.
+        self._first_waiter = self.waiter
+        self._cancelling = self.waiter.cancelling() if self.waiter is not None else 0
         self._limit = ("", 0.0)
         self._due = _NEVER
         self._timer: asyncio.TimerHandle | None = None
@@ -93,10 +95,12 @@ class Watchdog:
         if self.error is not None:
             return
         self.error = error
-        if self.waiter is not None:
-            self._interrupted = self.waiter
-            self._cancelling = self.waiter.cancelling()
-            self.waiter.cancel()
+        task = self.waiter
+        if task is not None:
+            self._interrupted = task
+            if task is not self._first_waiter:
+                self._cancelling = 0
+            task.cancel()
 
     def check(self) -> None:
         """Raises the error, if there is one: for a wait that came to its own end."""
