@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class ResponseReader:
                 return
             text, at = data[at:line], line + 2
             if left == _BEFORE_SIZE:
-                size = _number(text, 16)
+                size = _chunk_size(text)
                 self._left = size + 2 if size else _IN_TRAILER
             elif not text:
                 self.done = True
@@ -136,6 +137,12 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
         text = value.strip().decode("latin-1")
         fields[key] = f"{fields[key]}, {text}" if key in fields else text
     return _number(rest[:3], 10), fields
+
+
+@lru_cache(maxsize=4096)
+def _chunk_size(text: bytes) -> int:
+    """Each token has one, and most are alike."""
+    return _number(text, 16)
 
 
 def _number(text: bytes, base: int) -> int:
