@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fireside.chat.conversations import Conversations
-from fireside.chat.engine import Engine
+from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
 from fireside.core.principal import LOCAL, Principal
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
+from fireside.gen.v1 import runner_pb2
+from fireside.runners import backends
 from fireside.runners.catalog import Catalog
 from fireside.runners.llama import LlamaRunner
 from fireside.runners.llama_engine import LlamaOptions
@@ -20,13 +23,24 @@ from fireside.runners.registry import Registry, RegistryOptions
 from fireside.runners.scripted import ScriptedRunner
 from fireside.runners.sealing import FileKey, Sealer, TextKey
 from fireside.runners.timeouts import Timeouts
-from fireside.store.db import open_database
+from fireside.store.db import StoreOptions, open_database
 from fireside.store.runner_shelf import RunnerShelf
 
 if TYPE_CHECKING:
     from connectrpc.request import Headers
 
+    from fireside.chat.reaper import Family
     from fireside.config import Config
+    from fireside.runners.base import BackendOptions, Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where this process sits among those of a server that has several."""
+
+    family: Family
+    local: BackendOptions | None
+    """Where the process with the local model is reached; None when there is none."""
 
 
 class App:
@@ -44,6 +58,10 @@ class App:
         """The ASGI application. It needs no lifespan of the server: it is open already."""
         return self._edge
 
+    async def bury(self, name: str) -> None:
+        """Ends what a process of this server (its Family name) was writing when it died."""
+        await self._engine.bury(name)
+
     async def drain(self, grace: float) -> None:
         """Takes no new work and lets running answers end for `grace` seconds; the rest end as interrupted.
 
@@ -60,30 +78,30 @@ class App:
         await self._resources.aclose()
 
 
-async def open_app(config: Config) -> App:
+async def open_app(config: Config, seat: Seat | None = None) -> App:
     """Opens the database (migrating it), the runners, the engine and the edge.
 
-    Raises the errors of store.db.open_database; whatever was opened before an error is closed.
+    With a seat it is one of several processes: somebody else holds the database (store/hold.py) and runs the local
+    model. Raises the errors of store.db.open_database; whatever was opened before an error is closed.
     """
     async with AsyncExitStack() as stack:
-        db = await open_database(config.database_url)
+        db = await open_database(config.database_url, _store_options(config, seat))
         stack.push_async_callback(db.close)
-        catalog = Catalog((), config.default_model)
+        catalog = Catalog(_runners(config, seat), config.default_model)
         stack.push_async_callback(catalog.aclose)
-        registry = Registry(catalog, _runners(config), RunnerShelf(db), _sealer(config), _registry_options(config))
+        registry = Registry(catalog, RunnerShelf(db), _sealer(config), _registry_options(config))
         await registry.open()
         stack.push_async_callback(registry.aclose)
         await db.listen(lambda topic, _payload: registry.heard(topic))
         feed = Feed(db)
         stack.push_async_callback(feed.aclose)
         feed.open()
-        engine = Engine(db, catalog, feed)
+        catalog.on_change(feed.models_changed)
+        engine = Engine(db, catalog, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
         await engine.open()
         readiness = Readiness()
-        services = Services(
-            engine, Conversations(db, feed, engine), feed, catalog, registry, _authenticate, readiness
-        )
+        services = Services(engine, Conversations(db, feed, engine), feed, catalog, registry, _authenticate, readiness)
         # The name that the server is bound to is one that its users call it by.
         options = EdgeOptions(
             allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
@@ -91,10 +109,21 @@ async def open_app(config: Config) -> App:
         return App(build_asgi(services, options), engine, feed, readiness, stack.pop_all())
 
 
-def _runners(config: Config) -> list[ManagedRunner]:
+def _store_options(config: Config, seat: Seat | None) -> StoreOptions:
+    if seat is None:
+        return StoreOptions()
+    # PostgreSQL takes 100 connections by default, from all processes together.
+    return StoreOptions(shared=True, pool_size=max(3, 20 // config.workers))
+
+
+def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
     """The first one whose model can answer gives the default model."""
     runners: list[ManagedRunner] = []
-    if config.local_model:
+    if seat is not None:
+        if seat.local is not None:
+            # The queue is where the model is, so that all processes share one.
+            runners.append(ManagedRunner(_reached(seat.local), ManagedOptions(failures_to_rest=0)))
+    elif config.local_model:
         options = LlamaOptions(
             models_dir=config.models_dir,
             slots=config.llama_slots,
@@ -115,6 +144,10 @@ def _runners(config: Config) -> list[ManagedRunner]:
     # Neither is ever left alone: the engine of the local model has its own pauses, and a script fails as it was told to.
     scripted = ScriptedRunner()
     return [*runners, ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)]
+
+
+def _reached(local: BackendOptions) -> Runner:
+    return backends.build(runner_pb2.RUNNER_KIND_WORKER, local)
 
 
 def _sealer(config: Config) -> Sealer:
