@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 
 _ASK_SECONDS = 10.0
+_FAREWELL_SECONDS = 5.0
 _NOT_THERE = frozenset(("RUNNER_UNAVAILABLE", "RUNNER_CONNECT_TIMEOUT"))
 
 
@@ -43,9 +44,13 @@ class Fleet:
         self._options = options
         self._channels = Channels(options, grpc_options or GrpcOptions())
         self._router = router_for(options.addresses, serves)
+        self._farewells: set[asyncio.Task[None]] = set()
 
-    async def stream(self, model: str, session: str, call: Call) -> AsyncGenerator[bytes]:
-        """The answers from the address that the router picked. Closing it cancels the call there."""
+    async def stream(self, model: str, session: str, call: Call, farewell: Call | None = None) -> AsyncGenerator[bytes]:
+        """The answers from the address that the router picked. Closing it cancels the call there.
+
+        `farewell` is called there as well when this is closed early, for engines that do not stop by themselves.
+        """
         tried: set[str] = set()
         begun = False
         while True:
@@ -61,6 +66,10 @@ class Fleet:
                 except FiresideError as error:
                     if self._ended(lease, error, begun=begun, tried=len(tried)):
                         raise
+                except (GeneratorExit, asyncio.CancelledError):
+                    if farewell is not None:
+                        self._say(lease.address, farewell)
+                    raise
                 else:
                     return
 
@@ -98,8 +107,21 @@ class Fleet:
             raise garbled(self._options.name, error) from error
 
     async def aclose(self) -> None:
-        """Ends open calls and closes the connections."""
+        """Says what is left to say, ends open calls and closes the connections."""
+        if self._farewells:
+            await asyncio.wait(self._farewells)
         await self._channels.aclose()
+
+    def _say(self, address: str, farewell: Call) -> None:
+        """Makes the call in a task: who leaves does not wait for it, and it does not matter whether it succeeds."""
+        task = asyncio.create_task(self._farewell(address, farewell), name="farewell")
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
+    async def _farewell(self, address: str, farewell: Call) -> None:
+        with suppress(FiresideError):
+            last = dataclasses.replace(farewell, deadline=time.monotonic() + _FAREWELL_SECONDS)
+            await self._channels.unary(address, last)
 
     def _ended(self, lease: Lease, error: FiresideError, *, begun: bool, tried: int) -> bool:
         """Whether the error is the caller's: no other address is to be tried. Notes what it says of this one."""

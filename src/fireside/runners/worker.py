@@ -18,6 +18,7 @@ from fireside.runners.base import Embeddings, Finished, RunnerInfo
 from fireside.runners.grpc_channel import Call
 from fireside.runners.grpc_errors import garbled
 from fireside.runners.grpc_fleet import Fleet
+from fireside.runners.refusals import not_offered
 from fireside.runners.worker_wire import deltas_of, request_bytes
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class WorkerRunner:
         Reasons: RUNNER_UNAVAILABLE, RUNNER_CONNECT_TIMEOUT, RUNNER_DIED, RUNNER_UNAUTHORIZED, RUNNER_FAILED,
         RUNNER_TOTAL_TIMEOUT, and those of the worker's own runner.
         """
+        self._check(request.model)
         call = Call(f"{_SERVICE}/Generate", request_bytes(request), request.deadline)
         ended = False
         async with aclosing(self._fleet.stream(request.model, request.session, call)) as payloads:
@@ -87,6 +89,7 @@ class WorkerRunner:
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Turns texts into vectors, on one worker."""
+        self._check(model)
         vectors: list[tuple[float, ...]] = []
         prompt_tokens = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
@@ -99,6 +102,10 @@ class WorkerRunner:
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._fleet.aclose()
+
+    def _check(self, model: str) -> None:
+        if self._options.models and model not in self._options.models:
+            raise not_offered(model)
 
     def _deltas(self, payload: bytes) -> list[Delta]:
         try:

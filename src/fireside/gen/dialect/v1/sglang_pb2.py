@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fireside/dialect/v1/sglang.proto\x12\x13\x66ireside.dialect.v1\"(\n\x13SglangOpenAIRequest\x12\x11\n\tjson_body\x18\x01 \x01(\x0c\"?\n\x17SglangOpenAIStreamChunk\x12\x12\n\njson_chunk\x18\x01 \x01(\x0c\x12\x10\n\x08\x66inished\x18\x02 \x01(\x08\">\n\x14SglangOpenAIResponse\x12\x11\n\tjson_body\x18\x01 \x01(\x0c\x12\x13\n\x0bstatus_code\x18\x02 \x01(\x05\"\x19\n\x17SglangListModelsRequest\"P\n\x18SglangListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.fireside.dialect.v1.SglangModelCard\"K\n\x0fSglangModelCard\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1a\n\rmax_model_len\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x10\n\x0e_max_model_len\"\x19\n\x17SglangServerInfoRequest\"-\n\x18SglangServerInfoResponse\x12\x11\n\tjson_info\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fireside/dialect/v1/sglang.proto\x12\x13\x66ireside.dialect.v1\"(\n\x13SglangOpenAIRequest\x12\x11\n\tjson_body\x18\x01 \x01(\x0c\"?\n\x17SglangOpenAIStreamChunk\x12\x12\n\njson_chunk\x18\x01 \x01(\x0c\x12\x10\n\x08\x66inished\x18\x02 \x01(\x08\">\n\x14SglangOpenAIResponse\x12\x11\n\tjson_body\x18\x01 \x01(\x0c\x12\x13\n\x0bstatus_code\x18\x02 \x01(\x05\"\x19\n\x17SglangListModelsRequest\"P\n\x18SglangListModelsResponse\x12\x34\n\x06models\x18\x01 \x03(\x0b\x32$.fireside.dialect.v1.SglangModelCard\"K\n\x0fSglangModelCard\x12\n\n\x02id\x18\x01 \x01(\t\x12\x1a\n\rmax_model_len\x18\x04 \x01(\x05H\x00\x88\x01\x01\x42\x10\n\x0e_max_model_len\"\x19\n\x17SglangServerInfoRequest\"-\n\x18SglangServerInfoResponse\x12\x11\n\tjson_info\x18\x01 \x01(\t\"!\n\x12SglangAbortRequest\x12\x0b\n\x03rid\x18\x01 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,4 +47,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SGLANGSERVERINFOREQUEST']._serialized_end=439
   _globals['_SGLANGSERVERINFORESPONSE']._serialized_start=441
   _globals['_SGLANGSERVERINFORESPONSE']._serialized_end=486
+  _globals['_SGLANGABORTREQUEST']._serialized_start=488
+  _globals['_SGLANGABORTREQUEST']._serialized_end=521
 # @@protoc_insertion_point(module_scope)

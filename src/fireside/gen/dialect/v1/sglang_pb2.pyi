@@ -55,3 +55,9 @@ class SglangServerInfoResponse(_message.Message):
     JSON_INFO_FIELD_NUMBER: _ClassVar[int]
     json_info: str
     def __init__(self, json_info: _Optional[str] = ...) -> None: ...
+
+class SglangAbortRequest(_message.Message):
+    __slots__ = ("rid",)
+    RID_FIELD_NUMBER: _ClassVar[int]
+    rid: str
+    def __init__(self, rid: _Optional[str] = ...) -> None: ...
