@@ -70,6 +70,8 @@ class Catalog:
         """
         before = self.runners
         self._take(runners, aliases)
+        for runner in runners:
+            runner.look()
         for runner in before:
             if runner not in self._runners.values():
                 task = asyncio.create_task(_retire(runner), name=f"retire {runner.name}")

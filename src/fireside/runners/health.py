@@ -67,6 +67,11 @@ class Health:
             return True
         return None if info.problem else False
 
+    def look(self) -> None:
+        """Begins a look if there was none yet, and does not wait for it."""
+        if self.known is None and not self._closed:
+            self._begin_check()
+
     async def info(self) -> RunnerInfo:
         """What is known, after a short wait for news of a backend that is well."""
         if self.known is not None and time.monotonic() - self._checked < FRESH_SECONDS:

@@ -116,6 +116,10 @@ class ManagedRunner:
         """What it offers, as it was a moment ago. Returns within about a second, however slow the backend is."""
         return await self._health.info()
 
+    def look(self) -> None:
+        """Begins to find out what it offers, if that is not known, and does not wait for it."""
+        self._health.look()
+
     async def check(self) -> RunnerInfo:
         """Looks at it now and returns when it has answered or is known not to."""
         return await self._health.check()
