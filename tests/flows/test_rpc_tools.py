@@ -20,8 +20,8 @@ from tests.served import Served, serve
 
 BIN = Path(sys.executable).parent
 SERVICES = {
-    "fireside.v1.ChatService", "fireside.v1.ConversationService", "fireside.v1.ModelService", "grpc.health.v1.Health",
-    "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+    "fireside.v1.ChatService", "fireside.v1.ConversationService", "fireside.v1.ModelService", "fireside.v1.RunnerService",
+    "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
 }  # fmt: skip
 
 

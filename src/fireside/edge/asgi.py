@@ -124,6 +124,7 @@ class Edge:
 
     def __init__(self, services: Services, options: EdgeOptions) -> None:
         """Raises UnknownRuleError if the proto declares a rule that the validator does not know."""
+        self.services = services
         self.streams = OpenStreams()
         self._options = options
         self._guard = Guard(options.allowed_hosts)

@@ -91,20 +91,13 @@ class _Entry:
 class Registry:
     """All runners by name. Made, then `open`ed; `aclose` before the catalog."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        built_ins: Sequence[ManagedRunner],
-        shelf: Shelf,
-        sealer: Sealer,
-        options: RegistryOptions,
-    ) -> None:
-        """`built_ins` are part of the server. The catalog owns what it is given, these too."""
+    def __init__(self, catalog: Catalog, shelf: Shelf, sealer: Sealer, options: RegistryOptions) -> None:
+        """What the catalog has already is part of the server. It owns what it is given."""
         self._catalog = catalog
         self._shelf = shelf
         self._maker = Maker(sealer, options.defaults)
         self._options = options
-        self._built_ins = {runner.name: runner for runner in built_ins}
+        self._built_ins = {runner.name: runner for runner in catalog.runners}
         fallback = options.defaults.managed.fallback
         self._fixed = [
             *(built_in(name, _DISPLAY_NAMES.get(name, name)) for name in self._built_ins),
