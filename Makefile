@@ -62,9 +62,9 @@ web: ## build the web bundle into web/dist
 weights: ## install the embedded model's engine and weights, trying again if that failed before
 	@$(SETUP) weights
 
-bench: ## measure time to first token and CPU per token; ARGS passes flags on
+bench: ## measure streamed answers with the floor beside them; ARGS="--concurrency 1,1000" passes flags on
 	@$(SETUP) dev
-	@$(BIN)/python -m bench.stream $(ARGS)
+	@$(BIN)/fireside bench stream $(ARGS)
 
 lock: ## resolve pyproject.toml into requirements/ again; ARGS=--upgrade takes newer versions
 	@$(PYTHON) tools/lock.py $(ARGS)

@@ -181,8 +181,16 @@ def cli() -> str:
     """The page on commands."""
     parts = [_CLI]
     for name, command in fireside.commands.items():
-        parts.append(_command(f"fireside {name}", command))
+        parts += _with_subcommands(f"fireside {name}", command)
     return "\n".join(parts)
+
+
+def _with_subcommands(name: str, command: click.Command) -> list[str]:
+    parts = [_command(name, command)]
+    if isinstance(command, click.Group):
+        for inner, subcommand in command.commands.items():
+            parts += _with_subcommands(f"{name} {inner}", subcommand)
+    return parts
 
 
 def _command(name: str, command: click.Command) -> str:

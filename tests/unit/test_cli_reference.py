@@ -97,11 +97,22 @@ def test_the_defaults_are_those_of_the_runner() -> None:
     assert {name: BY_NAME[name].default for name in pairs} == pairs
 
 
-@pytest.mark.parametrize("words", [[], *([name] for name in main.commands)], ids=" ".join)
-def test_every_command_has_help(words: list[str]) -> None:
+def commands(group: click.Group, *words: str) -> dict[tuple[str, ...], click.Command]:
+    """The group and all commands below it, by their words."""
+    found: dict[tuple[str, ...], click.Command] = {words: group}
+    for name, command in group.commands.items():
+        found |= commands(command, *words, name) if isinstance(command, click.Group) else {(*words, name): command}
+    return found
+
+
+COMMANDS = commands(main)
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(main, [*words, "--help"], terminal_width=100)
     assert result.exit_code == 0
-    command = main.commands[words[0]] if words else main
+    command = COMMANDS[words]
     assert (command.help or "").split("\n")[0].strip() in result.output
     for option in command.params:
         if isinstance(option, click.Option):
@@ -111,9 +122,13 @@ def test_every_command_has_help(words: list[str]) -> None:
             assert f"  {line.strip()}\n" in result.output
 
 
-@pytest.mark.parametrize("name", [name for name in main.commands if name != "version"])
-def test_every_command_has_examples_and_exit_codes(name: str) -> None:
-    command = main.commands[name]
+@pytest.mark.parametrize(
+    "words",
+    [words for words, command in COMMANDS.items() if not isinstance(command, click.Group) and words != ("version",)],
+    ids=" ".join,
+)
+def test_every_command_has_examples_and_exit_codes(words: tuple[str, ...]) -> None:
+    command = COMMANDS[words]
     assert command.epilog
     assert "Exit codes: 0 " in (command.help or "")
 

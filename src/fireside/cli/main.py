@@ -7,6 +7,7 @@ import platform
 import click
 
 from fireside import __version__
+from fireside.cli.bench.command import bench
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
 from fireside.cli.serve import serve
@@ -33,3 +34,4 @@ main.add_command(serve)
 main.add_command(worker)
 main.add_command(chat)
 main.add_command(doctor)
+main.add_command(bench)
