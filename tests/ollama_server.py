@@ -66,7 +66,7 @@ class _Chat(msgspec.Struct):
     think: bool | str | None = None
     tools: list[dict[str, object]] = []
     options: _Options = msgspec.field(default_factory=_Options)
-    keep_alive: int | str | None = None
+    keep_alive: float | str | None = None
 
 
 class _Embed(msgspec.Struct):
