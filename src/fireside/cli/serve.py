@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -63,16 +64,22 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
         logger.warning(note)
     listening = listen(config.host, config.port, asked=config.port_asked)
     listening.probe(config.grpc_keepalive_time, config.grpc_keepalive_timeout)
+    code = 0
     try:
         make_data_dir(config)
         tls = certificates(config)
         _warn(config, listening)
         config = replace(config, allowed_hosts=(*config.allowed_hosts, *machine_names()))
-        _run(config, listening, tls, ready_fd)
+        if config.workers > 1:
+            code = _supervise(config, listening, tls, ready_fd)
+        else:
+            _run(config, listening, tls, ready_fd)
     except FiresideError as error:
         raise CommandError(error.message) from error
     finally:
         listening.close()
+    if code:
+        sys.exit(code)
 
 
 def run_until_stopped(
@@ -111,6 +118,12 @@ def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: i
     run_until_stopped(
         lambda ready: server.run(config, listening, tls, ready), lambda: _announce(config, listening, tls, ready_fd)
     )
+
+
+def _supervise(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> int:
+    from fireside.cli.supervisor import supervise
+
+    return supervise(config, listening, tls, lambda: _announce(config, listening, tls, ready_fd))
 
 
 def make_data_dir(config: Config) -> None:
