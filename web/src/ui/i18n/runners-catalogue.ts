@@ -38,7 +38,7 @@ export const runnerTexts = {
   "runner.health.unknown": ["Not checked yet", "尚未检查"],
   "runner.health.ok": ["Works", "正常"],
   "runner.health.degraded": ["Has trouble", "有问题"],
-  "runner.health.down": ["Does not answer", "无响应"],
+  "runner.health.down": ["Not working", "不可用"],
   "runner.health.disabled": ["Switched off", "已停用"],
   "runner.models": [{ one: "{count} model", other: "{count} models" }, "{count} 个模型"],
   "runner.active": [{ one: "{count} answer running", other: "{count} answers running" }, "正在生成 {count} 个回答"],
@@ -62,7 +62,7 @@ export const runnerTexts = {
 
   // The models of one runner, and downloads.
   "runner.offers": ["Models of {name}", "{name} 的模型"],
-  "runner.offers.show": ["Show models", "显示模型"],
+  "runner.offers.show": ["Models", "模型"],
   "runner.offers.loading": ["Loading the models", "正在加载模型"],
   "runner.offers.none": ["It offers no model.", "它没有提供模型。"],
   "runner.model.loaded": ["In memory", "已载入内存"],
