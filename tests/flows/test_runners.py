@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 
 from fireside.gen.v1 import chat_service_pb2 as chat
-from fireside.gen.v1 import model_pb2, model_service_pb2, runner_pb2
+from fireside.gen.v1 import model_pb2, runner_pb2
 from fireside.gen.v1 import runner_service_pb2 as pb
-from tests.callers import Caller, CallError, caller
-from tests.hostile_server import hostile_server, response
-from tests.ollama_server import CHAT, LIBRARY, OllamaServer, ollama_server
+from tests.callers import Caller, caller
+from tests.ollama_server import LIBRARY, OllamaServer, ollama_server
 from tests.rig import send
+from tests.runner_calls import (
+    DISABLED,
+    DOWN,
+    MODEL,
+    NOWHERE,
+    OK,
+    OLLAMA,
+    SECRET,
+    WORKER,
+    answer_of,
+    create,
+    listed,
+    model_ids,
+    refused,
+    spec,
+    text_of,
+)
 from tests.served import Served, serve
-
-OLLAMA, OPENAI, WORKER = runner_pb2.RUNNER_KIND_OLLAMA, runner_pb2.RUNNER_KIND_OPENAI, runner_pb2.RUNNER_KIND_WORKER
-OK, DOWN, DISABLED = runner_pb2.RUNNER_HEALTH_OK, runner_pb2.RUNNER_HEALTH_DOWN, runner_pb2.RUNNER_HEALTH_DISABLED
-MODEL = f"shed/{CHAT}:latest"
-SECRET = "sk-never-to-be-seen"
-ANOTHER_KEY = "another key than that of the file"
-# Nothing listens there, and nothing ever will: it is the discard service's port.
-NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture(autouse=True)
-def _no_runners_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OLLAMA_BASE_URL", "OLLAMA_BASE_URLS", "OPENAI_API_BASE_URL", "OPENAI_API_BASE_URLS"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("OPENAI_API_KEY", "OPENAI_API_KEYS"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -54,56 +51,6 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 async def client(served: Served) -> AsyncIterator[Caller]:
     async with caller("grpcio", served.url) as it:
         yield it
-
-
-def spec(name: str, address: str, kind: runner_pb2.RunnerKind = OLLAMA, **more: Any) -> runner_pb2.RunnerSpec:
-    return runner_pb2.RunnerSpec(name=name, kind=kind, addresses=[address], **more)
-
-
-async def create(client: Caller, wanted: runner_pb2.RunnerSpec, secret: str = "") -> runner_pb2.Runner:
-    return (await client.unary("CreateRunner", pb.CreateRunnerRequest(spec=wanted, secret=secret))).runner
-
-
-async def listed(client: Caller) -> list[runner_pb2.Runner]:
-    return list((await client.unary("ListRunners", pb.ListRunnersRequest())).runners)
-
-
-async def model_ids(client: Caller) -> list[str]:
-    found = await client.unary("ListModels", model_service_pb2.ListModelsRequest())
-    return [model.id for model in found.models]
-
-
-async def refused(call: Any) -> tuple[str, str, list[str]]:
-    """Code, reason and wrong fields of a call that fails."""
-    with pytest.raises(CallError) as caught:
-        await call
-    error = caught.value
-    assert SECRET not in repr(error)
-    info = ErrorInfo.FromString(error.details["google.rpc.ErrorInfo"])
-    bad = BadRequest.FromString(error.details.get("google.rpc.BadRequest", b""))
-    return error.code, info.reason, [violation.field for violation in bad.field_violations]
-
-
-def text_of(part: chat.GenerateResponse) -> str:
-    """The text that events add."""
-    assert not any(event.ended.HasField("error") for event in part.events), part
-    return "".join(event.delta.text for event in part.events)
-
-
-async def answer_of(client: Caller, model: str) -> str:
-    """The text that a model answers."""
-    request = chat.GenerateRequest(spec=send("x"))
-    request.spec.model = model
-    text = ""
-    async with aclosing(client.stream("Generate", request)) as answers:
-        async for part in answers:
-            text += text_of(part)
-    return text
-
-
-def holding(text: str, folder: Path) -> list[Path]:
-    """The files below `folder` that hold a text."""
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
 
 
 async def test_a_runner_is_added_lists_its_models_and_answers(client: Caller, ollama: OllamaServer) -> None:
@@ -250,68 +197,6 @@ async def test_a_test_tells_what_it_finds_and_keeps_nothing(client: Caller, olla
     assert len(await listed(client)) == 1
 
 
-async def test_a_kept_secret_goes_nowhere_new(client: Caller) -> None:
-    async with hostile_server() as old, hostile_server() as new:
-        for server in (old, new):
-            server.reply("/v1/models", [response(body=b'{"data": [{"id": "a"}]}')])
-        await create(client, spec("router", old.url + "/v1", OPENAI), SECRET)
-        assert [asked.headers["authorization"] for asked in old.asked] == [f"Bearer {SECRET}"]
-        moved = spec("router", new.url + "/v1", OPENAI)
-        for call in (
-            client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=moved)),
-            client.unary("TestRunner", pb.TestRunnerRequest(spec=moved)),
-        ):
-            assert await refused(call) == ("INVALID_ARGUMENT", "SECRET_REQUIRED", ["secret"])
-        assert not new.asked
-        same = spec("router", old.url + "/v1/", OPENAI, display_name="Router")
-        tried = await client.unary("TestRunner", pb.TestRunnerRequest(spec=same))
-        assert tried.status.health == OK
-        assert old.asked[-1].headers["authorization"] == f"Bearer {SECRET}"
-        kept = (await client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=same))).runner
-        assert kept.has_secret
-        cleared = (await client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=moved, secret=""))).runner
-        assert not cleared.has_secret
-        assert all("authorization" not in asked.headers for asked in new.asked)
-
-
-async def test_a_secret_never_leaves_and_is_not_readable_at_rest(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG")
-    async with serve(tmp_path) as served, caller("connect-json-h1", served.url) as client:
-        answers = [
-            await create(client, spec("router", NOWHERE + "/v1", OPENAI), SECRET),
-            *await listed(client),
-            await client.unary("GetRunner", pb.GetRunnerRequest(name="router")),
-            await client.unary("TestRunner", pb.TestRunnerRequest(spec=spec("router", NOWHERE + "/v1", OPENAI))),
-            await client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=spec("router", NOWHERE + "/v1", OPENAI))),
-        ]
-        assert answers[0].has_secret
-        assert SECRET not in repr(answers)
-        assert SECRET not in repr(vars(served.app.asgi.services.registry))
-    assert SECRET not in caplog.text
-    assert not holding(SECRET, tmp_path)
-    assert holding("router", tmp_path)
-
-
-async def test_a_secret_that_cannot_be_read_is_the_runners_problem(tmp_path: Path) -> None:
-    async with serve(tmp_path) as served, caller("grpcio", served.url) as client:
-        await create(client, spec("router", NOWHERE, OPENAI), SECRET)
-    text = "The API key of runner router cannot be read with this server's secret key: enter it again."
-    async with serve(tmp_path, secret_key=ANOTHER_KEY) as served, caller("grpcio", served.url) as client:
-        (router,) = [runner for runner in await listed(client) if runner.spec.name == "router"]
-        assert (router.status.health, router.status.message, router.has_secret) == (DOWN, text, True)
-        update = pb.UpdateRunnerRequest(spec=spec("router", NOWHERE, OPENAI), secret=SECRET)
-        mended = (await client.unary("UpdateRunner", update)).runner
-        assert mended.status.message != text
-    connection = sqlite3.connect(tmp_path / "fireside.db")
-    connection.execute("UPDATE runners SET secret = x'00'")
-    connection.commit()
-    connection.close()
-    async with serve(tmp_path, secret_key=ANOTHER_KEY) as served, caller("grpcio", served.url) as client:
-        assert text in [runner.status.message for runner in await listed(client)]
-
-
 async def test_a_download_reports_its_progress_and_the_model_is_there(client: Caller, ollama: OllamaServer) -> None:
     await create(client, spec("shed", ollama.url))
     async with aclosing(client.stream("PullModel", pb.PullModelRequest(runner="shed", model=LIBRARY[0]))) as reports:
@@ -365,47 +250,6 @@ async def test_an_alias_stands_for_a_model_until_it_is_removed(client: Caller) -
     await client.unary("DeleteModelAlias", remove)
     assert await refused(client.unary("DeleteModelAlias", remove)) == ("NOT_FOUND", "ALIAS_NOT_FOUND", [])
     assert "fast" not in await model_ids(client)
-
-
-async def test_runners_of_the_file_and_the_environment_are_there_and_are_changed_there(
-    tmp_path: Path, ollama: OllamaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    toml = (
-        f'[[runners]]\nname = "shed"\nkind = "ollama"\naddress = "{ollama.url}"\napi_key = "{SECRET}"\n'
-        f'[model_aliases]\nfast = "{MODEL}"\n'
-    )
-    monkeypatch.setenv("OLLAMA_BASE_URL", ollama.url + "/")
-    async with serve(tmp_path, toml) as served, caller("grpcio", served.url) as client:
-        shed, env, _ = await listed(client)
-        assert (shed.spec.name, shed.source, shed.has_secret) == ("shed", runner_pb2.RUNNER_SOURCE_FILE, True)
-        assert (env.spec.name, env.source) == ("ollama", runner_pb2.RUNNER_SOURCE_ENVIRONMENT)
-        assert (shed.status.health, env.status.health) == (OK, OK)
-        assert await answer_of(client, "fast")
-        for name in ("shed", "ollama", "scripted"):
-            gone = client.unary("DeleteRunner", pb.DeleteRunnerRequest(name=name))
-            assert await refused(gone) == ("FAILED_PRECONDITION", "RUNNER_NOT_EDITABLE", [])
-        changed = client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=spec("shed", ollama.url)))
-        assert await refused(changed) == ("FAILED_PRECONDITION", "RUNNER_NOT_EDITABLE", [])
-        alias = runner_pb2.ModelAlias(alias="fast", targets=["a/b"])
-        fixed = client.unary("SetModelAlias", pb.SetModelAliasRequest(alias=alias))
-        assert await refused(fixed) == ("FAILED_PRECONDITION", "ALIAS_NOT_EDITABLE", [])
-        moved = client.unary("TestRunner", pb.TestRunnerRequest(spec=spec("shed", NOWHERE)))
-        assert await refused(moved) == ("INVALID_ARGUMENT", "SECRET_REQUIRED", ["secret"])
-
-
-async def test_a_runner_whose_name_the_file_takes_is_told_of_and_comes_back(
-    tmp_path: Path, ollama: OllamaServer
-) -> None:
-    async with serve(tmp_path) as served, caller("grpcio", served.url) as client:
-        await create(client, spec("shed", NOWHERE))
-    toml = f'[[runners]]\nname = "shed"\nkind = "ollama"\naddress = "{ollama.url}"\n'
-    async with serve(tmp_path, toml) as served, caller("grpcio", served.url) as client:
-        shed = (await listed(client))[0]
-        assert (shed.source, shed.status.health) == (runner_pb2.RUNNER_SOURCE_FILE, runner_pb2.RUNNER_HEALTH_DEGRADED)
-        assert "another runner named shed, which is not used" in shed.status.message
-        assert await answer_of(client, MODEL)
-    async with serve(tmp_path) as served, caller("grpcio", served.url) as client:
-        assert [runner.spec.addresses[:] for runner in await listed(client)] == [[], [NOWHERE]]
 
 
 async def test_who_follows_the_feed_hears_that_the_models_changed(client: Caller, ollama: OllamaServer) -> None:

@@ -18,7 +18,7 @@ from fireside.core.errors import FieldViolation
 from fireside.gen.buf.validate import validate_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from google.protobuf.descriptor import Descriptor, FieldDescriptor, OneofDescriptor
     from google.protobuf.duration_pb2 import Duration
@@ -135,7 +135,7 @@ def _range_rule(limits: dict[str, float], where: str) -> ValueRule:
     return rule
 
 
-def _duration_rule(limits: dict[str, Any], where: str) -> ValueRule:
+def _duration_rule(limits: Mapping[str, Duration], where: str) -> ValueRule:
     """Compares in nanoseconds. The text has the limits in seconds."""
     rule = _range_rule({name: limit.seconds + limit.nanos / 1e9 for name, limit in limits.items()}, where)
     text = re.sub(r"-?[0-9.]+", lambda number: f"{number[0]}s", rule(math.nan))
@@ -163,7 +163,7 @@ def _value_rules(field: FieldDescriptor, rules: validate_pb2.FieldRules) -> list
     typed: Message = getattr(rules, kind)
     where = f"{field.full_name}: {kind}"
     result: list[ValueRule] = []
-    limits: dict[str, float] = {}
+    limits: dict[str, Any] = {}  # numbers, or durations
     for rule, value in typed.ListFields():
         if kind in (*_FLOATS, *_INTEGERS, "duration") and rule.name in _RANGE:
             limits[rule.name] = value
