@@ -20,8 +20,10 @@ from fireside.runners.ollama import OllamaRunner
 from fireside.runners.openai import OpenAIRunner
 from fireside.runners.scripted import ScriptedRunner
 from fireside.runners.weight_files import QWEN
+from fireside.runners.worker import WorkerRunner
 from tests.llama_server import KEY, llama_server, slots_idle
 from tests.ollama_server import EMBEDS, ollama_server
+from tests.worker_process import worker_process
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable
@@ -132,6 +134,26 @@ async def ollama(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         await runner.aclose()
 
 
+@asynccontextmanager
+async def worker(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against a `fireside worker` process with the scripted models."""
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("worker")
+    with worker_process(folder, token="secret") as process:
+        runner = WorkerRunner(BackendOptions(name="far", addresses=(process.address,), secret="secret"))
+        yield Subject(
+            runner=runner,
+            answers="tokens=8",
+            endless="tokens=100000,pace=1ms",
+            slow_to_start="first=1000s",
+            reasons="tokens=4,reasoning=4",
+            calls="tokens=4,tool",
+            embeds="embed=8",
+            fails="fail=after:3",
+            stops=False,
+        )
+        await runner.aclose()
+
+
 Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Subject]]
 _REAL = (pytest.mark.model, pytest.mark.slow)
 SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
@@ -139,5 +161,6 @@ SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
     "llama": (llama, _REAL),
     "openai": (openai, _REAL),
     "ollama": (ollama, ()),
+    "worker": (worker, ()),
 }
 PARAMS = [pytest.param(name, marks=marks) for name, (_, marks) in SUBJECTS.items()]

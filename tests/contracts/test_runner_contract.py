@@ -9,6 +9,7 @@ import asyncio
 import json
 import math
 import time
+import uuid
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -214,7 +215,7 @@ async def test_a_conversation_with_calls_results_and_pictures_is_taken(subject: 
     """Also by models that read text alone, which are told of them."""
     part = message_pb2.Part
     asked = message(USER, "What is it?")
-    asked.parts.append(part(file=message_pb2.FilePart(name="a.pdf")))
+    asked.parts.append(part(file=message_pb2.FilePart(file_id=str(uuid.UUID(int=1)), name="a.pdf")))
     called = message(ASSISTANT, "I look it up.")
     called.parts.append(part(tool_call=message_pb2.ToolCallPart(id="c1", name="lookup", arguments='{"query":"x"}')))
     result = message_pb2.ToolResultPart(tool_call_id="c1")
