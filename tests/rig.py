@@ -81,6 +81,7 @@ class Rig:
     engine: Engine
     conversations: Conversations
     feed: Feed
+    catalog: Catalog
 
     async def read(self, generation_id: str, after: int = 0, principal: Principal = LOCAL) -> bytes:
         """The log after `after`, to its end, without heartbeats."""
@@ -121,7 +122,7 @@ async def open_rig(db: Database) -> AsyncIterator[Rig]:
     feed.open()
     await engine.open()
     try:
-        yield Rig(db, engine, Conversations(db, feed, engine), feed)
+        yield Rig(db, engine, Conversations(db, feed, engine), feed, catalog)
     finally:
         await engine.aclose()
         await catalog.aclose()

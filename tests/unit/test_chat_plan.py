@@ -64,3 +64,55 @@ def test_a_title_is_the_first_words() -> None:
     assert long.endswith("word…")
     assert title("字" * 100) == "字" * 59 + "…"
     assert "\0" not in title("a\0b")
+
+
+def called(name: str, size: int = 0) -> message_pb2.Message:
+    call = message_pb2.ToolCallPart(id=name, name="tool", arguments=" " * size)
+    return message_pb2.Message(role=ASSISTANT, parts=[message_pb2.Part(tool_call=call)])
+
+
+def returned(name: str, role: message_pb2.Role = message_pb2.ROLE_TOOL, size: int = 0) -> message_pb2.Message:
+    message = message_pb2.Message(role=role)
+    message.parts.add().tool_result.tool_call_id = name
+    message.parts[0].tool_result.result.string_value = "r" * size
+    return message
+
+
+def kept(history: list[message_pb2.Message], context_length: int) -> list[int]:
+    """The indexes of the messages that stay."""
+    wish = GenerateRequest("m", (), generation_pb2.SamplingOptions(), "s")
+    request = plan(history, wish, context_length=context_length)
+    return [next(at for at, message in enumerate(history) if message is stays) for stays in request.messages]
+
+
+def test_calls_and_their_results_stay() -> None:
+    history = [
+        said(USER, "one"),
+        called("a"),
+        returned("a"),
+        returned("b"),
+        said(ASSISTANT, "two"),
+        said(USER, "three"),
+    ]
+    assert kept(history, 4096) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_call_and_its_results_go_together() -> None:
+    history = [
+        said(USER, "old"), called("a", 400), returned("a", size=8000), returned("a", size=400), said(USER, "new"),
+        called("b"), returned("b"),
+    ]  # fmt: skip
+    assert kept(history, 1200) == [4, 5, 6]
+
+
+def test_the_question_stays_when_its_tools_said_much() -> None:
+    history = [
+        said(USER, "question"), called("a"), returned("a", USER, 6000), called("b"), returned("b", USER, 3000),
+    ]  # fmt: skip
+    assert kept(history, 1200) == [0, 3, 4]
+
+
+def test_results_and_pictures_cost_tokens() -> None:
+    assert estimate_tokens(returned("a", size=3500)) >= 1000
+    picture = message_pb2.Part(image=message_pb2.ImagePart(media_type="image/png", data=b"x"))
+    assert estimate_tokens(message_pb2.Message(role=USER, parts=[picture])) >= 1000
