@@ -49,7 +49,7 @@ class Health:
         self._latency = 0.0
         self._failures = 0
         self._used = 0.0
-        self._names: frozenset[str] = frozenset()
+        self._models: dict[str, model_pb2.Model] = {}
         self.known: RunnerInfo | None = None
         self.changed: Callable[[], None] = _nobody
 
@@ -63,9 +63,13 @@ class Health:
         info = self.known
         if info is None:
             return None
-        if model in self._names or (info.unlisted is not None and info.unlisted.fullmatch(model) is not None):
+        if model in self._models or (info.unlisted is not None and info.unlisted.fullmatch(model) is not None):
             return True
         return None if info.problem else False
+
+    def model(self, name: str) -> model_pb2.Model | None:
+        """What was listed under this name (without prefix)."""
+        return self._models.get(name)
 
     def look(self) -> None:
         """Begins a look if there was none yet, and does not wait for it."""
@@ -157,7 +161,7 @@ class Health:
         self._checked = time.monotonic()
         self._check_time_us, self._latency = now_us(), latency
         prefix = len(self._runner.name) + 1
-        self._names = frozenset(model.id[prefix:] for model in info.models)
+        self._models = {model.id[prefix:]: model for model in info.models}
         self._failures = self._failures + 1 if info.problem else 0
         if not info.problem:
             self._on_reachable()

@@ -23,7 +23,7 @@ from fireside.runners.timeouts import Timeouts, Watchdog
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
-    from fireside.gen.v1 import runner_pb2
+    from fireside.gen.v1 import model_pb2, runner_pb2
     from fireside.runners.base import Delta, Embeddings, GenerateRequest, Runner, RunnerInfo
     from fireside.runners.fair_queue import Turn
 
@@ -111,6 +111,10 @@ class ManagedRunner:
     def knows(self, model: str) -> bool | None:
         """Whether it has a model of this name (its own, without prefix); None when it was not reached to say so."""
         return self._health.knows(model)
+
+    def listed(self, model: str) -> model_pb2.Model | None:
+        """What it said of a model, by its own name, when it was last looked at; None when it did not list it."""
+        return self._health.model(model)
 
     async def info(self) -> RunnerInfo:
         """What it offers, as it was a moment ago. Returns within about a second, however slow the backend is."""

@@ -15,7 +15,6 @@ from fireside.runners.base import Progress, StandIn
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from fireside.gen.v1 import model_pb2
     from fireside.runners.base import Delta, Embeddings, GenerateRequest
     from fireside.runners.managed import ManagedRunner
 
@@ -37,12 +36,6 @@ class Candidate:
         """Whether it likely takes a request: only a guess, by what was seen of the runner lately."""
         return self.runner.usable and self.runner.knows(self.name) is not False
 
-    def listed(self) -> model_pb2.Model | None:
-        """What the runner said of it."""
-        known = self.runner.known
-        models = known.models if known is not None else ()
-        return next((model for model in models if model.id == self.model), None)
-
 
 class Route:
     """What answers for `model`, which is the id to record. Good for one request: a later one asks the catalog again."""
@@ -60,7 +53,7 @@ class Route:
     @property
     def context_length(self) -> int:
         """Tokens that fit whoever answers, as far as is known; 0 for not known."""
-        listed = [candidate.listed() for candidate in self._candidates]
+        listed = [candidate.runner.listed(candidate.name) for candidate in self._candidates]
         return min((model.context_length for model in listed if model and model.context_length), default=0)
 
     def admit(self, account: str) -> None:
