@@ -58,6 +58,7 @@ _TYPES = {
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
+_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _RETRY_SECONDS = 1.0
 
 
@@ -112,15 +113,14 @@ def refused(error: Exception) -> Refused:
     # A reason of the list below has one status, whatever class of error it came as.
     known = _FAILURES.get(status.reason)
     code = known or _STATUSES.get(status.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return Refused(code, status.message, code_of(status.reason), param, status.retry_after)
+    return Refused(code, status.message, code_of(status.reason), param, status.retry_after if code in _BUSY else 0.0)
 
 
 def failed(failure: message_pb2.Failure) -> Refused:
     """The error of a generation that failed."""
     fallback = HTTPStatus.SERVICE_UNAVAILABLE if failure.retryable else HTTPStatus.INTERNAL_SERVER_ERROR
     status = _FAILURES.get(failure.reason, fallback)
-    busy = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-    return Refused(status, failure.message, code_of(failure.reason), None, _RETRY_SECONDS if busy else 0.0)
+    return Refused(status, failure.message, code_of(failure.reason), None, _RETRY_SECONDS if status in _BUSY else 0.0)
 
 
 def code_of(reason: str) -> str:
