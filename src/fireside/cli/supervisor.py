@@ -118,6 +118,7 @@ class Supervisor:
             member.name = new_id()
         family = tuple(member.name for member in self._all) if self._held is not None else ()
         keepers = [asyncio.create_task(self._keep(member, family), name=member.title) for member in self._all]
+        ended_well = False
         try:
             await self._until_ready()
             if not self._stop.is_set() and not self._failed:
@@ -125,14 +126,14 @@ class Supervisor:
                 announce()
                 await self._stop.wait()
         finally:
-            await self._end()
+            ended_well = await self._end()
             for keeper in keepers:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
         problems = [member.problem for member in self._all if member.problem]
         if self._failed:
             raise CommandError(problems[0] if problems else "A process of the server ended before it was ready.")
-        return int(any(member.process is not None and member.process.returncode != 0 for member in self._all))
+        return 0 if ended_well else 1
 
     def _on_signal(self, number: signal.Signals) -> None:
         if self._stop.is_set():
@@ -235,9 +236,11 @@ class Supervisor:
             if other is not member and other.ready.is_set():
                 other.tell(wire.DIED, member.name)
 
-    async def _end(self) -> None:
-        """Has all processes end within the grace; those that do not are killed."""
+    async def _end(self) -> bool:
+        """Has all processes end within the grace, and kills those that do not. True if all that served ended well."""
         self._stop.set()
+        # One that is being started just now knows no proper end yet.
+        served = [member for member in self._all if member.ready.is_set()]
         until = time.monotonic() + self._grace
         for member in self._members:
             member.signal(signal.SIGTERM)
@@ -250,6 +253,7 @@ class Supervisor:
             self._model.signal(signal.SIGTERM)
             await self._await_ends([self._model], time.monotonic() + _MODEL_SECONDS)
             self._model.listening.close()
+        return all(member.process is not None and member.process.returncode == 0 for member in served)
 
     async def _await_ends(self, members: Sequence[_Member], until: float) -> None:
         running = [member.process for member in members if member.process is not None]

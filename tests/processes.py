@@ -1,0 +1,58 @@
+"""The processes of a running server, and connections that one of them alone takes. Reads /proc, so Linux only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fireside.gen.v1.model_service_pb2 import ListModelsRequest
+from tests.callers import Caller, caller
+
+_LOOK_SECONDS = 0.05
+
+
+def children(pid: int) -> list[int]:
+    """The child processes of a process, oldest first, in whatever thread they were started."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found |= {int(child) for child in (task / "children").read_text().split()}
+    return sorted(found)
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Returns when `true` is, which no event tells."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if true():
+            done.set()
+        else:
+            loop.call_later(_LOOK_SECONDS, look)
+
+    look()
+    await done.wait()
+
+
+@asynccontextmanager
+async def caller_of(url: str, pid: int, everyone: Sequence[int]) -> AsyncIterator[Caller]:
+    """A client whose one connection the process `pid` has: all others are stopped while it is made."""
+    others = [other for other in everyone if other != pid]
+    async with caller("grpcio", url) as client:
+        for other in others:
+            os.kill(other, signal.SIGSTOP)
+        try:
+            await client.unary("ListModels", ListModelsRequest())
+        finally:
+            for other in others:
+                os.kill(other, signal.SIGCONT)
+        yield client
