@@ -89,7 +89,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(db.close)
         catalog = Catalog(_runners(config, seat), config.default_model)
         stack.push_async_callback(catalog.aclose)
-        registry = Registry(catalog, RunnerShelf(db), _sealer(config), _registry_options(config))
+        registry = Registry(catalog, RunnerShelf(db), sealer(config), registry_options(config))
         await registry.open()
         stack.push_async_callback(registry.aclose)
         await db.listen(lambda topic, _payload: registry.heard(topic))
@@ -150,11 +150,13 @@ def _reached(local: BackendOptions) -> Runner:
     return backends.build(runner_pb2.RUNNER_KIND_WORKER, local)
 
 
-def _sealer(config: Config) -> Sealer:
+def sealer(config: Config) -> Sealer:
+    """What encrypts secrets at rest."""
     return Sealer(TextKey(config.secret_key) if config.secret_key else FileKey(config.data_dir / "secret.key"))
 
 
-def _registry_options(config: Config) -> RegistryOptions:
+def registry_options(config: Config) -> RegistryOptions:
+    """What the settings say of runners."""
     managed = ManagedOptions(
         concurrency=config.runner_concurrency,
         queue_length=config.runner_queue_length,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 from fireside.edge.tls import ensure_local
 from fireside.runners.weight_files import QWEN
+from tests.callers import caller
+from tests.ollama_server import ollama_server
+from tests.runner_calls import NOWHERE, SECRET, create, spec
+from tests.served import serve
 from tests.server_process import fireside, server_process
 
 
@@ -83,3 +88,27 @@ def test_a_setting_and_where_it_comes_from_is_told(tmp_path: Path) -> None:
     _, out, _ = fireside(tmp_path, "doctor", "--port", "0")
     assert "local_model comes from fireside.toml:1" in out
     assert fireside(tmp_path, "doctor", "--tls", "on")[0] == 2
+
+
+async def test_runners_are_reached(tmp_path: Path) -> None:
+    async with ollama_server() as ollama:
+        (tmp_path / "fireside.toml").write_text(
+            f'[[runners]]\nname = "shed"\nkind = "ollama"\naddress = "{ollama.url}"\n'
+            '[[runners]]\nname = "barn"\nkind = "openai"\naddress = "http://127.0.0.1:9/v1"\napi_key = "sk-seen"\n'
+            '[[runners]]\nname = "field"\nkind = "worker"\naddress = "127.0.0.1:9"\ndisabled = true\n'
+        )
+        # The server answers in this loop, so the command waits in a thread.
+        _, found = await asyncio.to_thread(findings, tmp_path)
+    assert found["runner shed"]["level"] == "ok"
+    assert "Ollama 0.13.5, 4 models" in found["runner shed"]["detail"]
+    assert (found["runner barn"]["level"], "127.0.0.1:9" in found["runner barn"]["detail"]) == ("note", True)
+    assert "switched off" in found["runner field"]["detail"]
+    assert "sk-seen" not in json.dumps(found)
+
+
+async def test_runners_that_were_added_are_reached_while_no_server_runs(tmp_path: Path) -> None:
+    async with serve(tmp_path) as server, caller("grpcio", server.url) as client:
+        await create(client, spec("shed", NOWHERE), SECRET)
+    _, found = await asyncio.to_thread(findings, tmp_path, "--data-dir", str(tmp_path))
+    assert (found["runner shed"]["level"], "the settings screen" in found["runner shed"]["detail"]) == ("note", True)
+    assert SECRET not in json.dumps(found)

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 
 from fireside.cli.failure import CommandError
 from fireside.cli.listen import listen
+from fireside.cli.reach import reach
 from fireside.core.errors import FiresideError
 from fireside.edge import tls
 from fireside.edge.web import default_folder
+from fireside.gen.v1.runner_pb2 import RUNNER_HEALTH_OK
 from fireside.runners.weight_files import KNOWN, Verdict, Weights, check, glance
 from fireside.store.db import open_database
 from fireside.store.urls import sqlite_path
@@ -67,6 +69,7 @@ def findings(config: Config, say: Callable[[str], None]) -> Iterator[Finding]:
         yield _weights(config, say)
     else:
         yield Finding("local model", Level.NOTE, "switched off by local_model", "Set local_model to true to use it.")
+    yield from _runners(config, say)
     yield _port(config)
     yield _tls(config)
     yield _node()
@@ -171,6 +174,23 @@ def _weights(config: Config, say: Callable[[str], None]) -> Finding:
         names = ", ".join(weights.display_name for weights in genuine)
         return Finding("weights", Level.OK, f"{names}, verified, in {config.models_dir}")
     return Finding("weights", Level.MISSING, f"none in {config.models_dir}", fix)
+
+
+def _runners(config: Config, say: Callable[[str], None]) -> Iterator[Finding]:
+    """Those that were set up. None is essential: a server runs, and says in its settings what is wrong with them."""
+    if config.runners:
+        say("looking at the runners …")
+    for definition, status in reach(config):
+        spec = definition.runner.spec
+        name, where = f"runner {spec.name}", f"{spec.addresses[0]}, set up in {definition.where}"
+        if status is None:
+            yield Finding(name, Level.NOTE, f"switched off ({where})")
+        elif status.health == RUNNER_HEALTH_OK and not definition.note:
+            models = f"{status.model_count} model{'' if status.model_count == 1 else 's'}"
+            yield Finding(name, Level.OK, f"{status.version or 'it answers'}, {models} ({where})")
+        else:
+            problem = f"{status.message} {definition.note}".strip()
+            yield Finding(name, Level.NOTE, f"{problem} ({where})", "Start it, or correct its address or API key.")
 
 
 def _port(config: Config) -> Finding:

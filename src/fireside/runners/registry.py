@@ -236,7 +236,7 @@ class Registry:
             self._refuse_fixed_alias(alias.alias)
             await self._shelf.put_alias(alias)
             await self._reload()
-        return next(item for item in self._aliases if item.alias == alias.alias)
+        return runner_pb2.ModelAlias(alias=alias.alias, targets=alias.targets, source=runner_pb2.RUNNER_SOURCE_API)
 
     async def delete_alias(self, alias: str) -> None:
         """Removes an alias. Raises NotFoundError (ALIAS_NOT_FOUND), FailedPreconditionError (ALIAS_NOT_EDITABLE)."""
