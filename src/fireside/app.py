@@ -138,6 +138,8 @@ def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
             concurrency=config.llama_slots,
             queue_length=config.queue_length,
             queue_wait=config.queue_wait,
+            # Loading and reading a long prompt take their time on a small machine; the engine watches itself for hangs.
+            timeouts=Timeouts(first_token=900.0),
             failures_to_rest=0,
         )
         runners.append(ManagedRunner(local, limits, local.refuse))
