@@ -25,7 +25,9 @@ class KeyServer:
 
     async def models(self, request: web.Request) -> web.Response:
         """The list, for those who have the key."""
-        return self._refusal(request) or web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        return self._refusal(request) or web.json_response(
+            {"object": "list", "data": [{"id": MODEL, "object": "model"}]}
+        )
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         """The last question again, word by word."""

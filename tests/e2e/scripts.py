@@ -21,8 +21,8 @@ def words(count: int, start: int = 0) -> str:
     return " ".join(WORDS[index % len(WORDS)] for index in range(start, start + count))
 
 
-async def begin(link: Link, model: str, title: str = "A scripted conversation") -> str:
-    """Makes an empty conversation with `scripted/<model>`. Returns its id."""
-    made = CreateConversationRequest(conversation_id=new_id(), title=title, model=f"scripted/{model}")
+async def begin(link: Link, script: str, title: str = "A scripted conversation", *, model: str = "") -> str:
+    """Makes an empty conversation with `scripted/<script>`, or with another model by its id. Returns its id."""
+    made = CreateConversationRequest(conversation_id=new_id(), title=title, model=model or f"scripted/{script}")
     await link.conversations.create_conversation(made)
     return made.conversation_id

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from fireside.edge.rpc.streams import heartbeat_of
 from fireside.gen.v1 import runner_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -82,11 +84,27 @@ class RunnerHandlers:
     ) -> AsyncGenerator[pb.PullModelResponse]:
         """Reports how a download goes. When the caller goes, it stops."""
         self._authenticate(ctx.request_headers)
+        beat = heartbeat_of(ctx)
+        last = pb.PullModelResponse()
         async with aclosing(self._registry.pull(request.runner, request.model)) as reports:
-            async for report in reports:
-                yield pb.PullModelResponse(
-                    status=report.status, completed_bytes=report.completed, total_bytes=report.total
-                )
+            coming = asyncio.ensure_future(anext(reports, None))
+            try:
+                while True:
+                    # Over plain HTTP/1.1 only writing shows that the caller has gone: silence is filled with repeats.
+                    if (await asyncio.wait((coming,), timeout=beat))[0]:
+                        report = coming.result()
+                        if report is None:
+                            return
+                        last = pb.PullModelResponse(
+                            status=report.status, completed_bytes=report.completed, total_bytes=report.total
+                        )
+                        coming = asyncio.ensure_future(anext(reports, None))
+                    yield last
+            finally:
+                coming.cancel()
+                await asyncio.wait((coming,))
+                if not coming.cancelled():
+                    coming.exception()
 
     async def list_model_aliases(
         self,
