@@ -22,6 +22,7 @@ from tests.runner_calls import (
     NOWHERE,
     OK,
     OLLAMA,
+    OPENAI,
     SECRET,
     WORKER,
     answer_of,
@@ -33,6 +34,7 @@ from tests.runner_calls import (
     text_of,
 )
 from tests.served import Served, serve
+from tests.worker_process import worker_process
 
 
 @pytest.fixture
@@ -272,3 +274,22 @@ async def test_a_model_of_a_runner_that_went_away_says_so(client: Caller) -> Non
     await client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=spec("shed", NOWHERE, models=["a"])))
     found = (await client.unary("GetRunner", pb.GetRunnerRequest(name="shed"))).models
     assert [(model.id, model.state) for model in found] == [("shed/a", model_pb2.MODEL_STATE_UNAVAILABLE)]
+
+
+async def test_a_worker_process_is_a_runner(client: Caller, tmp_path: Path) -> None:
+    (tmp_path / "worker").mkdir()
+    with worker_process(tmp_path / "worker", token="a-token") as worker:
+        wrong = await create(client, spec("farm", worker.address, WORKER), "another-token")
+        assert wrong.status.health == DOWN
+        mended = pb.UpdateRunnerRequest(spec=spec("farm", worker.address, WORKER), secret="a-token")
+        assert (await client.unary("UpdateRunner", mended)).runner.status.health == OK
+        (name, *_) = [name for name in await model_ids(client) if name.startswith("farm/")]
+        assert await answer_of(client, name)
+
+
+async def test_another_fireside_is_a_runner_by_its_own_door(client: Caller, tmp_path: Path) -> None:
+    (tmp_path / "upstream").mkdir()
+    async with serve(tmp_path / "upstream") as upstream:
+        made = await create(client, spec("up", f"{upstream.url}/v1", OPENAI, models=["scripted/tokens=4"]))
+        assert made.status.health == OK
+        assert len((await answer_of(client, "up/scripted/tokens=4")).split()) == 4

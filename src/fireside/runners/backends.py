@@ -43,5 +43,5 @@ def build(kind: runner_pb2.RunnerKind, options: BackendOptions) -> Runner:
         from fireside.runners.triton import TritonRunner
 
         return TritonRunner(options)
-    message = f"there is no adapter for {runner_pb2.RunnerKind.Name(kind)}"
+    message = f"there is no adapter for the kind {kind}"
     raise ValueError(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fireside.core.errors import FailedPreconditionError
+from fireside.core.errors import FailedPreconditionError, FiresideError
 from fireside.runners.backends import build
 from fireside.runners.base import BackendOptions
 from fireside.runners.broken import BrokenRunner
@@ -96,10 +96,18 @@ class Maker:
         )
 
     def make(self, recipe: Recipe, options: ManagedOptions) -> ManagedRunner:
-        """A runner that has not connected yet."""
-        if recipe.problem:
-            return ManagedRunner(BrokenRunner(recipe.backend.name, recipe.problem), options)
-        return ManagedRunner(build(recipe.kind, recipe.backend), options)
+        """A runner that has not connected yet. What cannot be made becomes a runner that says so."""
+        problem = recipe.problem
+        if not problem:
+            try:
+                return ManagedRunner(build(recipe.kind, recipe.backend), options)
+            except (
+                ValueError,
+                FiresideError,
+                ImportError,
+            ) as error:  # such as a kind of a newer version, in a database that it shares
+                problem = f"The runner {recipe.backend.name} cannot be used by this version of Fireside: {error}."
+        return ManagedRunner(BrokenRunner(recipe.backend.name, problem), options)
 
 
 def _or(message: runner_pb2.RunnerTimeouts | runner_pb2.RunnerLimits, name: str, default: float) -> float:
