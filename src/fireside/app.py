@@ -97,6 +97,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(feed.aclose)
         feed.open()
         catalog.on_change(feed.models_changed)
+        catalog.look()
         engine = Engine(db, catalog, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
         await engine.open()

@@ -70,14 +70,18 @@ class Catalog:
         """
         before = self.runners
         self._take(runners, aliases)
-        for runner in runners:
-            runner.look()
+        self.look()
         for runner in before:
             if runner not in self._runners.values():
                 task = asyncio.create_task(_retire(runner), name=f"retire {runner.name}")
                 self._retiring[task] = runner
                 task.add_done_callback(self._retiring.pop)
         self._changed()
+
+    def look(self) -> None:
+        """Begins to look at the runners that were not looked at yet, and does not wait for them."""
+        for runner in self._runners.values():
+            runner.look()
 
     async def models(self) -> RunnerInfo:
         """All models in the order of the runners, then the aliases; the default one is marked.
