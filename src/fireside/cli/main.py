@@ -10,6 +10,7 @@ from fireside import __version__
 from fireside.cli.bench.command import bench
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
+from fireside.cli.health import health
 from fireside.cli.serve import serve
 from fireside.cli.worker import worker
 
@@ -34,4 +35,5 @@ main.add_command(serve)
 main.add_command(worker)
 main.add_command(chat)
 main.add_command(doctor)
+main.add_command(health)
 main.add_command(bench)
