@@ -19,10 +19,12 @@ from fireside.runners.llama_engine import LlamaOptions
 from fireside.runners.ollama import OllamaRunner
 from fireside.runners.openai import OpenAIRunner
 from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.sglang import SGLangRunner
 from fireside.runners.weight_files import QWEN
 from fireside.runners.worker import WorkerRunner
 from tests.llama_server import KEY, llama_server, slots_idle
 from tests.ollama_server import EMBEDS, ollama_server
+from tests.sglang_server import SglangServer, rust_extension, rust_server, small_server
 from tests.worker_process import worker_process
 
 if TYPE_CHECKING:
@@ -154,6 +156,40 @@ async def worker(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         await runner.aclose()
 
 
+def _of_sglang(runner: SGLangRunner, server: SglangServer) -> Subject:
+    return Subject(
+        runner=runner,
+        answers="tokens=8",
+        endless="tokens=100000,pace=1ms",
+        slow_to_start="first=1000s",
+        reasons="tokens=4,reasoning=4",
+        calls="tokens=4,tool",
+        embeds="embed=8",
+        fails="fail=after:3",
+        stops=False,
+        idle=server.idle,
+    )
+
+
+@asynccontextmanager
+async def sglang(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against the small server of tests/sglang_server.py."""
+    async with small_server() as server:
+        runner = SGLangRunner(BackendOptions(name="lab", addresses=(server.address,)))
+        yield _of_sglang(runner, server)
+        await runner.aclose()
+
+
+@asynccontextmanager
+async def sglang_rust(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against SGLang's own server, without its engine."""
+    extension = await asyncio.to_thread(rust_extension)
+    async with rust_server(extension) as server:
+        runner = SGLangRunner(BackendOptions(name="lab", addresses=(server.address,)))
+        yield _of_sglang(runner, server)
+        await runner.aclose()
+
+
 Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Subject]]
 _REAL = (pytest.mark.model, pytest.mark.slow)
 SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
@@ -162,5 +198,7 @@ SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
     "openai": (openai, _REAL),
     "ollama": (ollama, ()),
     "worker": (worker, ()),
+    "sglang": (sglang, ()),
+    "sglang-rust": (sglang_rust, (pytest.mark.slow,)),
 }
 PARAMS = [pytest.param(name, marks=marks) for name, (_, marks) in SUBJECTS.items()]
