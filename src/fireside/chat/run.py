@@ -34,6 +34,8 @@ _REASONS = {
     Finish.LENGTH: message_pb2.FINISH_REASON_LENGTH,
     Finish.TOOL_CALLS: message_pb2.FINISH_REASON_TOOL_CALLS,
 }
+# A union would be built anew for each token.
+_WRITING = (Text, Reasoning)
 _RETRYABLE = (UnavailableError, ResourceExhaustedError, DeadlineExceededError)
 
 
@@ -97,11 +99,11 @@ async def _pull(run: Run, book: LogBook, route: Route, request: GenerateRequest)
     log = run.log
     async with aclosing(route.generate(request)) as deltas:
         async for delta in deltas:
-            if isinstance(delta, Text | Reasoning):
+            if isinstance(delta, _WRITING):
                 if delta.text:
                     if log.full:
                         await book.reserve(log)
-                    book.append_text(log, delta.text, reasoning=isinstance(delta, Reasoning))
+                    book.append_text(log, delta.text, reasoning=type(delta) is Reasoning)
             elif isinstance(delta, WholePart):
                 if log.full:
                     await book.reserve(log)
