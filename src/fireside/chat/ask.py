@@ -41,7 +41,7 @@ def transient_start(ask: Ask, model: str) -> tuple[Start, generation_pb2.Event]:
     """The start, and the first event, of an answer by `model` that is in no conversation and in no store."""
     answer = _answer(ask, model)
     record, started = first_of(answer)
-    return Start(record, started, ask.history, kept=False), started
+    return Start(record, started, ask.history, kept=False, session=_session(ask.history)), started
 
 
 async def write_ask(tx: Tx, ask: Ask, opening: Opening) -> Start:
@@ -64,7 +64,8 @@ async def write_ask(tx: Tx, ask: Ask, opening: Opening) -> Start:
     record, started = await open_log(tx, answer, fingerprint, opening)
     made = account_event_pb2.AccountEvent(conversation_created=conversation)
     begun = account_event_pb2.AccountEvent(generation_started=record)
-    return Start(record, started, ask.history, tuple(await write_news(tx, owner, made, begun)))
+    news = tuple(await write_news(tx, owner, made, begun))
+    return Start(record, started, ask.history, news, session=_session(ask.history))
 
 
 def _answer(ask: Ask, model: str) -> message_pb2.Message:
@@ -74,6 +75,16 @@ def _answer(ask: Ask, model: str) -> message_pb2.Message:
     )  # fmt: skip
     answer.create_time.FromMicroseconds(now_us())
     return answer
+
+
+def _session(history: Sequence[message_pb2.Message]) -> str:
+    """The same for all requests of one talk: a program sends its beginning again with each of them."""
+    digest = hashlib.blake2b(digest_size=16)
+    for message in history:
+        digest.update(message.SerializeToString(deterministic=True))
+        if message.role == message_pb2.ROLE_USER:
+            break
+    return digest.hexdigest()
 
 
 def _title(history: Sequence[message_pb2.Message]) -> str:

@@ -299,7 +299,8 @@ class Engine:
         """From here to the creation of the task there is no await: who sees the row also finds the run."""
         record = start.record
         route = self._catalog.resolve(record.model)
-        wish = GenerateRequest(record.model, (), spec.sampling, record.conversation_id, principal.id, tuple(spec.tools))
+        session = start.session or record.conversation_id
+        wish = GenerateRequest(record.model, (), spec.sampling, session, principal.id, tuple(spec.tools))
         request = plan(start.history, wish, context_length=route.context_length)
         log = LiveLog(record.id, started, kept=start.kept)
         run = Run(record, principal.id, log)

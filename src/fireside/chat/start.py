@@ -36,7 +36,8 @@ _CONTINUABLE = {
 class Start:
     """A generation that is durable. `started` is None when it was there before; then nothing is to be run.
 
-    One that is not `kept` is not durable: nothing of it is in the store or will be.
+    One that is not `kept` is not durable: nothing of it is in the store or will be. `session` is what GenerateRequest
+    says of it; empty takes the conversation.
     """
 
     record: generation_pb2.Generation
@@ -44,6 +45,7 @@ class Start:
     history: tuple[message_pb2.Message, ...] = ()
     news: tuple[News, ...] = ()
     kept: bool = True
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from fireside.chat.ask import Ask, write_ask
+from fireside.chat.ask import Ask, transient_start, write_ask
 from fireside.chat.start import Opening, Start
 from fireside.chat.wire import events_of
 from fireside.core.errors import NotFoundError, ResourceExhaustedError, UnavailableError
@@ -106,6 +106,12 @@ async def test_one_that_is_kept_is_a_conversation_with_its_whole_history(rig: Ri
     conversation = await rig.conversations.get(LOCAL, record.conversation_id)
     assert (conversation.title, conversation.model) == ("What is fire?", "scripted/tokens=5")
     assert record.id == asked.spec.generation_id
+
+
+def test_requests_of_one_talk_are_one_session() -> None:
+    """So that a runner finds its cache of the prompt again."""
+    sessions = [transient_start(ask("echo", *said), "m")[0].session for said in (["a"], ["a", "b", "c"], ["c", "b"])]
+    assert sessions[0] == sessions[1] != sessions[2]
 
 
 async def test_a_title_that_is_given_is_taken(rig: Rig) -> None:
