@@ -284,3 +284,46 @@ def test_a_variable_without_effect_is_accepted_and_told(variable: str, monkeypat
     monkeypatch.setenv(variable, "10")
     (note,) = load({}).notes
     assert note.startswith(f"{variable} = '10' has no effect: ")
+
+
+def test_runners_come_from_the_file_and_then_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    write(
+        'port = 1001\n[[runners]]\nname = "shed"\nkind = "ollama"\naddress = "http://shed"\n[model_aliases]\nf = "a/b"\n'
+    )
+    monkeypatch.setenv("OLLAMA_BASE_URL", "http://box:11434")
+    config = load({})
+    assert [(runner.name, runner.where) for runner in config.runners] == [
+        ("shed", "fireside.toml:2"),
+        ("ollama", "environment OLLAMA_BASE_URL"),
+    ]
+    assert [(alias.alias, alias.where) for alias in config.model_aliases] == [("f", "fireside.toml:7")]
+    assert config.port == 1001
+
+
+def test_a_wrong_runner_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('[[runners]]\nname = "shed"\nkind = "olama"\n')
+    assert str(error_of({})) == (
+        "runners[0].kind = 'olama' (fireside.toml:3): expected one of openai, ollama, worker, sglang, triton."
+    )
+    write('[[runners]]\nname = "shed"\napikey = "sk-secret"\n')
+    error = error_of({})
+    assert isinstance(error, UnknownSettingError)
+    assert str(error) == "runners[0].apikey (fireside.toml:3) is not a setting: expected api_key."
+    write("")
+    monkeypatch.setenv("OLLAMA_BASE_URL", "box:11434")
+    error = error_of({})
+    assert (error.name, error.value, error.source) == ("OLLAMA_BASE_URL", "box:11434", "environment OLLAMA_BASE_URL")
+
+
+def test_secrets_are_in_no_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRESIDE_SECRET_KEY", "a long secret that nobody sees")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    config = load({})
+    assert (config.secret_key, config.runners[0].api_key) == ("a long secret that nobody sees", "sk-secret")
+    assert "secret that" not in repr(config)
+    assert "sk-secret" not in repr(config)
+    monkeypatch.setenv("FIRESIDE_SECRET_KEY", "short-secret")
+    error = error_of({})
+    assert (error.name, error.expected) == ("secret_key", "a text of at least 16 characters")
+    assert "short-secret" not in str(error)
+    assert "4711" not in str(error_of({}, write("secret_key = 4711")))
