@@ -410,6 +410,26 @@ async def test_a_resting_backend_that_is_reachable_again_may_be_tried_at_once() 
         assert await words(runner, "m") == 1
 
 
+class Gatherer(Switched):
+    """A backend that writes the arguments of a call for longer than a first token may take."""
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
+        for _ in range(3):
+            yield Text("")
+            await pause(4 * SHORT)
+        raise UnavailableError("RUNNER_UNAVAILABLE", "gone")
+        yield
+
+
+async def test_a_sign_of_life_ends_the_wait_for_the_first_token_and_is_no_content() -> None:
+    async with managed(Gatherer(), timeouts=Timeouts(first_token=2 * SHORT, between_tokens=LONG), retries=1) as runner:
+        answer = Answer(runner, "m")
+        await asyncio.wait([answer.task])
+        error = answer.task.exception()
+        assert isinstance(error, UnavailableError)
+        assert answer.seen == [Text("")] * 6, "there was a second attempt"
+
+
 async def test_a_defect_is_passed_on_and_frees_the_turn() -> None:
     async with managed(concurrency=1) as runner:
         with pytest.raises(RuntimeError):

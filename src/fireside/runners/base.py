@@ -108,6 +108,15 @@ class StandIn:
 Delta = Progress | Text | Reasoning | WholePart | Finished | StandIn
 
 
+def is_content(delta: Delta) -> bool:
+    """Whether a delta is something of the answer, or its end: neither progress nor a sign of life."""
+    return not isinstance(delta, _NO_CONTENT) and not (isinstance(delta, _WRITING) and not delta.text)
+
+
+_NO_CONTENT = (Progress, StandIn)
+_WRITING = (Text, Reasoning)
+
+
 @dataclass(frozen=True, slots=True)
 class Embeddings:
     """One vector for each text, in their order, all of one length. `prompt_tokens` is 0 where the runner does not say."""
@@ -145,7 +154,6 @@ class BackendOptions:
     models: tuple[str, ...] = ()
     keep_alive: str = ""
     connect_timeout: float = 10.0
-
 
 
 class Runner(Protocol):

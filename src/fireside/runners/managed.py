@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, NotFoundError, UnavailableError
-from fireside.runners.base import Activity, Finished, Progress, Reasoning, Text
+from fireside.runners.base import Activity, Finished, Progress, is_content
 from fireside.runners.breaker import Breaker
 from fireside.runners.fair_queue import FairQueue
 from fireside.runners.health import Health
@@ -291,7 +291,8 @@ class ManagedRunner:
             else:
                 watch.working()
             return
-        if isinstance(delta, Text | Reasoning) and not delta.text:
+        if not is_content(delta):
+            watch.alive()
             return
         if not watch.begun:
             watch.writing()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import FiresideError, InvalidArgumentError
-from fireside.runners.base import Progress, StandIn
+from fireside.runners.base import StandIn, is_content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -79,7 +79,7 @@ class Route:
             try:
                 async with aclosing(candidate.runner.generate(replace(request, model=candidate.name))) as deltas:
                     async for delta in deltas:
-                        if not begun and not isinstance(delta, Progress):
+                        if not begun and is_content(delta):
                             begun = True
                             if candidate.model != self.model:
                                 yield StandIn(candidate.model)

@@ -85,6 +85,11 @@ class Watchdog:
             self._begin_total()
             self._expect("first_token", self._timeouts.first_token)
 
+    def alive(self) -> None:
+        """The backend writes what it does not show yet."""
+        if self._limit[0] != "between_tokens":
+            self._expect("between_tokens", self._timeouts.between_tokens)
+
     def writing(self) -> None:
         """The first token is there."""
         self.begun = True
