@@ -56,7 +56,6 @@ class Chain:
 @pytest.fixture
 async def chain(tmp_path: Path) -> AsyncIterator[Chain]:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(asyncio.timeout(50))
         for name in ("far", "near"):
             (tmp_path / name).mkdir()
         far = await stack.enter_async_context(serve(tmp_path / "far"))

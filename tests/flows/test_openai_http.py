@@ -27,7 +27,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def session(served: Served) -> AsyncIterator[aiohttp.ClientSession]:
-    async with asyncio.timeout(50), aiohttp.ClientSession(served.url) as opened:
+    async with aiohttp.ClientSession(served.url) as opened:
         yield opened
 
 

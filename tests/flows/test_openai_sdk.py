@@ -38,7 +38,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 @pytest.fixture
 async def client(served: Served) -> AsyncIterator[AsyncOpenAI]:
-    async with asyncio.timeout(50), AsyncOpenAI(base_url=f"{served.url}/v1", api_key="sk-any", max_retries=0) as opened:
+    async with AsyncOpenAI(base_url=f"{served.url}/v1", api_key="sk-any", max_retries=0) as opened:
         yield opened
 
 
