@@ -37,7 +37,7 @@ class Health:
     """One backend's. Owns the checks: `aclose` ends them."""
 
     def __init__(self, runner: Runner, interval: float, on_reachable: Callable[[], None]) -> None:
-        """Starts nothing. `interval` is in seconds; `on_reachable` is called after each check that went well."""
+        """Starts nothing. `interval` is in seconds, 0 for looks on request only; `on_reachable` is called after each check that went well."""
         self._runner = runner
         self._interval = interval
         self._on_reachable = on_reachable
@@ -78,7 +78,7 @@ class Health:
 
     async def info(self) -> RunnerInfo:
         """What is known, after a short wait for news of a backend that is well."""
-        if self.known is not None and time.monotonic() - self._checked < FRESH_SECONDS:
+        if self.known is not None and (self._closed or time.monotonic() - self._checked < FRESH_SECONDS):
             return self.known
         task = self._begin_check()
         patience = _FIRST_WAIT if self.known is None else 0.0 if self.down else _LATER_WAIT
@@ -165,15 +165,16 @@ class Health:
         self._failures = self._failures + 1 if info.problem else 0
         if not info.problem:
             self._on_reachable()
-        if self._interval and not self._closed:
-            backoff = min(self._interval, _FIRST_BACKOFF * 2 ** min(self._failures - 1, 10))
-            self._look_in(backoff if self._failures else self._interval)
+        backoff = min(self._interval, _FIRST_BACKOFF * 2 ** min(max(self._failures - 1, 0), 10))
+        self._look_in(backoff if self._failures else self._interval)
         if info != before:
             self.changed()
 
     def _look_in(self, delay: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if not self._interval or self._closed:
+            return
         spread = delay * random.uniform(0.8, 1.2)  # noqa: S311 - so that runners are not looked at in step
         self._timer = asyncio.get_running_loop().call_later(spread, self._look)
 

@@ -48,7 +48,7 @@ class ManagedOptions:
     `concurrency` answers are written at once (0: any number); `queue_length` more wait, each for at most `queue_wait`.
     `retries` are made when the backend does not take a request. After `failures_to_rest` failures in a row (0: never)
     it is left alone for `rest`, and for twice as long each time that it fails again. `fallback`: the next runner with a model of the same name may stand in. It is looked at
-    every `check_interval`, more often while it is down. `position` orders runners; `display_name` is for people.
+    every `check_interval` (0: on request only), more often while it is down. `position` orders runners; `display_name` is for people.
     """
 
     concurrency: int = 0
