@@ -12,6 +12,7 @@ from typing import Any
 import hypercorn.asyncio
 import hypercorn.config
 import pytest
+from openai import AsyncOpenAI
 
 from fireside.app import open_app
 from fireside.config import load
@@ -39,6 +40,20 @@ async def on_hypercorn(folder: Path) -> AsyncIterator[str]:
             await serving
             listening.detach()  # the server has closed it
             await app.aclose()
+
+
+@pytest.mark.filterwarnings("ignore::Warning:hypercorn")
+async def test_openais_clients_work_on_another_server(tmp_path: Path) -> None:
+    async with (
+        asyncio.timeout(20),
+        on_hypercorn(tmp_path) as url,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as client,
+    ):
+        asked: Any = {"model": "scripted/tokens=5", "messages": [{"role": "user", "content": "hello"}]}
+        whole = await client.chat.completions.create(**asked)
+        stream = await client.chat.completions.create(**asked, stream=True)
+        text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+        assert text == whole.choices[0].message.content
 
 
 @pytest.mark.filterwarnings("ignore::Warning:hypercorn")

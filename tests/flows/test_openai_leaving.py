@@ -102,6 +102,22 @@ async def test_one_that_is_kept_goes_on_without_its_client(served: Served) -> No
         assert (await engine.stop(LOCAL, record.id)).finish_reason == message_pb2.FINISH_REASON_STOPPED
 
 
+async def test_a_shutdown_ends_streams_with_an_error_and_refuses_more(served: Served) -> None:
+    async with asyncio.timeout(30):
+        reader, writer = await raw(served, body_of("hang=after:3", stream=True))
+        await reader.readuntil(b'"content":"')
+        whole, another = await raw(served, body_of("hang=after:3"))
+        while len(served.app._engine._runs) < 2:  # noqa: ASYNC110 - as in `running`
+            await asyncio.sleep(0)
+        await served.app.drain(0.0)
+        assert b'"code":"shutting_down"' in await reader.readuntil(b"0\r\n\r\n")
+        assert (await whole.readline()).startswith(b"HTTP/1.1 503")
+        refused, last = await raw(served, body_of("echo"))
+        assert (await refused.readline()).startswith(b"HTTP/1.1 503")
+        for each in (writer, another, last):
+            each.close()
+
+
 async def test_a_whole_answer_that_fails_late_breaks_the_connection(served: Served) -> None:
     """Its status, 200, is out by then, and a client must not take what comes for an answer."""
     async with asyncio.timeout(30):
