@@ -20,11 +20,13 @@ from fireside.runners.ollama import OllamaRunner
 from fireside.runners.openai import OpenAIRunner
 from fireside.runners.scripted import ScriptedRunner
 from fireside.runners.sglang import SGLangRunner
+from fireside.runners.triton import TritonRunner
 from fireside.runners.weight_files import QWEN
 from fireside.runners.worker import WorkerRunner
-from tests.llama_server import KEY, llama_server, slots_idle
+from tests.llama_server import KEY, LlamaServer, llama_server
 from tests.ollama_server import EMBEDS, ollama_server
 from tests.sglang_server import SglangServer, rust_extension, rust_server, small_server
+from tests.triton_server import triton_server
 from tests.worker_process import worker_process
 
 if TYPE_CHECKING:
@@ -39,11 +41,17 @@ async def _nothing() -> None:
     """For what cannot be looked into."""
 
 
+async def _zero() -> int:
+    """The same."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A runner, and the names of models of it that do what a test needs; empty for what it cannot do.
 
-    `idle` returns once the backend itself computes nothing any more. `stops`: it ends at the texts that are asked for.
+    `busy` returns once the backend itself computes, `idle` once it computes nothing any more. `read` is how many tokens
+    it has read of the last prompt; `long_prompt` has more than 2,000. `stops`: it ends at the texts that are asked for.
     """
 
     runner: Runner
@@ -56,7 +64,9 @@ class Subject:
     embeds: str = ""
     fails: str = ""
     stops: bool = True
+    busy: Callable[[], Awaitable[None]] = _nothing
     idle: Callable[[], Awaitable[None]] = _nothing
+    read: Callable[[], Awaitable[int]] = _zero
 
 
 @asynccontextmanager
@@ -82,11 +92,29 @@ async def llama(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
     runner = LlamaRunner(LlamaOptions(models_dir))
     model = QWEN.model
 
-    async def idle() -> None:
+    async def server() -> LlamaServer:
         address = await runner.engine(model).address()
-        await slots_idle(address.url, address.key)
+        return LlamaServer(address.url, address.key)
 
-    yield Subject(runner=runner, answers=model, endless=model, slow_to_start=model, long_prompt=LONG, idle=idle)
+    async def busy() -> None:
+        await (await server()).busy()
+
+    async def idle() -> None:
+        await (await server()).idle()
+
+    async def read() -> int:
+        return await (await server()).last_prompt()
+
+    yield Subject(
+        runner=runner,
+        answers=model,
+        endless=model,
+        slow_to_start=model,
+        long_prompt=LONG,
+        busy=busy,
+        idle=idle,
+        read=read,
+    )
     await runner.aclose()
 
 
@@ -98,6 +126,8 @@ async def openai(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
     async with llama_server(models_dir / QWEN.file) as server:
         options = BackendOptions(name="lab", addresses=(server.url,), secret=KEY, models=(model,))
         runner = OpenAIRunner(options)
+        # Whoever manages a runner looks at it first; it gets to know then what it speaks to.
+        await runner.info()
         yield Subject(
             runner=runner,
             answers=model,
@@ -105,7 +135,9 @@ async def openai(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
             slow_to_start=model,
             long_prompt=LONG,
             embeds=model,
+            busy=server.busy,
             idle=server.idle,
+            read=server.last_prompt,
         )
         await runner.aclose()
 
@@ -117,6 +149,10 @@ async def ollama(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         server.models += ["tokens=4,reasoning=4"]
         runner = OllamaRunner(BackendOptions(name="lab", addresses=(server.url,)))
         await runner.info()
+
+        async def busy() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await server.busy.wait()
 
         async def idle() -> None:
             async with asyncio.timeout(PATIENCE):
@@ -131,6 +167,7 @@ async def ollama(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
             calls="tokens=4,tool",
             embeds=EMBEDS,
             fails="fail=after:3",
+            busy=busy,
             idle=idle,
         )
         await runner.aclose()
@@ -190,6 +227,32 @@ async def sglang_rust(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject
         await runner.aclose()
 
 
+@asynccontextmanager
+async def triton(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against the small server of tests/triton_server.py."""
+    async with triton_server() as server:
+        runner = TritonRunner(BackendOptions(name="lab", addresses=(server.address,)))
+
+        async def busy() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await server.busy.wait()
+
+        async def idle() -> None:
+            async with asyncio.timeout(PATIENCE):
+                await server.idle.wait()
+
+        yield Subject(
+            runner=runner,
+            answers="tokens=8",
+            endless="tokens=100000,pace=1ms",
+            slow_to_start="first=1000s",
+            fails="fail=after:3",
+            stops=False,
+            idle=idle,
+        )
+        await runner.aclose()
+
+
 Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Subject]]
 _REAL = (pytest.mark.model, pytest.mark.slow)
 SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
@@ -199,6 +262,7 @@ SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
     "ollama": (ollama, ()),
     "worker": (worker, ()),
     "sglang": (sglang, ()),
+    "triton": (triton, ()),
     "sglang-rust": (sglang_rust, (pytest.mark.slow,)),
 }
 PARAMS = [pytest.param(name, marks=marks) for name, (_, marks) in SUBJECTS.items()]

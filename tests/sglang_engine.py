@@ -62,8 +62,8 @@ class Engine:
             async with aclosing(self.events(asked)) as events:
                 async for event in events:
                     send(event, False, "")
-        except NotFoundError as error:
-            refused = {"object": "error", "message": error.message, "type": "NotFoundError", "code": 404}
+        except NotFoundError:
+            refused = {"object": "error", "message": f"The model {asked['model']!r} does not exist.", "code": 404}
             send(json.dumps(refused).encode(), True, "")
         except FiresideError as error:
             send(json.dumps({"error": {"message": error.message}}).encode(), True, error.message)

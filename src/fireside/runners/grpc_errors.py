@@ -82,7 +82,10 @@ def error_of(status: CallStatus, runner: str, address: str, *, begun: bool) -> F
         case "UNAUTHENTICATED" | "PERMISSION_DENIED":
             return unauthorized(runner, address)
         case "UNAVAILABLE" | "CANCELLED" if not said.reason or said.reason == _LEAVING:
-            return died(runner, address) if begun else cannot_connect(runner, address)
+            # grpcio does not tell whether the peer said this or could not be asked: who knows the peer looks at it.
+            away = died(runner, address) if begun else cannot_connect(runner, address)
+            away.metadata["detail"] = status.message
+            return away
         case _:
             return UnavailableError(
                 said.reason if status.code == "UNAVAILABLE" else "RUNNER_FAILED",
