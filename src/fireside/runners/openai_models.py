@@ -12,7 +12,8 @@ from fireside.runners.refusals import garbage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MAKERS = {"llamacpp": "llama.cpp", "vllm": "vLLM", "sglang": "SGLang", "library": "Ollama"}
+LLAMA = "llama.cpp"
+_MAKERS = {"llamacpp": LLAMA, "vllm": "vLLM", "sglang": "SGLang", "library": "Ollama"}
 _MOST_TOKENS = 0xFFFF_FFFF
 
 

@@ -83,6 +83,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     tools: list[ToolEntry] | msgspec.UnsetType = msgspec.UNSET
     continue_final_message: bool | msgspec.UnsetType = msgspec.UNSET
     add_generation_prompt: bool | msgspec.UnsetType = msgspec.UNSET
+    return_progress: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True):
@@ -93,8 +94,12 @@ class EmbeddingRequest(msgspec.Struct, frozen=True):
     encoding_format: str = "float"
 
 
-def chat_body(request: GenerateRequest, without: AbstractSet[str] = frozenset()) -> bytes:
-    """The body, without the optional fields in `without`. Raises InvalidArgumentError (INVALID_TOOL)."""
+def chat_body(request: GenerateRequest, without: AbstractSet[str] = frozenset(), *, llama: bool = False) -> bytes:
+    """The body, without the optional fields in `without`. Raises InvalidArgumentError (INVALID_TOOL).
+
+    `llama`: the server is known to be llama.cpp's. It is asked to tell how far it has read the prompt: only when it has
+    something to send does it notice for sure that the reader has gone, however busy it is with others.
+    """
     sampling = request.sampling
     unset = msgspec.UNSET
     limit = sampling.max_tokens if sampling.HasField("max_tokens") else unset
@@ -116,6 +121,7 @@ def chat_body(request: GenerateRequest, without: AbstractSet[str] = frozenset())
             # vLLM and SGLang begin another answer without these; llama.cpp needs neither.
             continue_final_message=True if goes_on else unset,
             add_generation_prompt=False if goes_on else unset,
+            return_progress=True if llama else unset,
         )
     )
 
