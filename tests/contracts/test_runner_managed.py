@@ -206,6 +206,26 @@ async def test_draining_waits_for_what_runs_and_what_waits() -> None:
         assert isinstance(waiting.seen[-1], Finished)
 
 
+class SecondHangs(Switched):
+    """A backend that does not take the first request and is silent after the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests = 0
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
+        self.requests += 1
+        if self.requests == 1:
+            raise UnavailableError("RUNNER_UNAVAILABLE", "gone")
+        await asyncio.get_running_loop().create_future()
+        yield Text("")
+
+
+async def test_the_second_attempt_has_timeouts_too() -> None:
+    async with managed(SecondHangs(), timeouts=Timeouts(first_token=SHORT)) as runner:
+        assert (await failure(runner, "m")).reason == "RUNNER_FIRST_TOKEN_TIMEOUT"
+
+
 class Gatherer(Switched):
     """A backend that writes the arguments of a call for longer than a first token may take."""
 

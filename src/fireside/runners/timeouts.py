@@ -69,7 +69,9 @@ class Watchdog:
         self.restart()
 
     def restart(self) -> None:
-        """Another attempt begins: the first token's time starts anew, the total does not begin before it either."""
+        """Another attempt begins, in the current task; its times start anew. Raises the error, if there is one by now."""
+        self.check()
+        self.waiter = asyncio.current_task()
         self.since = time.monotonic()
         self._begin_total()
         self._expect("first_token", self._timeouts.first_token)
