@@ -18,37 +18,49 @@ import aiohttp
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
 KEY = "a-key-for-tests"
 SLOTS, SLOT_CONTEXT = 2, 4096
 _PATIENCE = 120
 
 
+class Slot(msgspec.Struct):
+    """A place for an answer, as GET /slots has it. `n_prompt_tokens` counts what it has read of the last prompt."""
+
+    is_processing: bool
+    id_task: int = -1
+    n_prompt_tokens: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class LlamaServer:
-    """Where it listens. Its key is `KEY`."""
+    """Where it listens, and the key that it asks for."""
 
     url: str
+    key: str = KEY
+
+    async def busy(self) -> None:
+        """Returns once it computes something, as it says itself."""
+        await self._slots_until(lambda slots: any(slot.is_processing for slot in slots))
 
     async def idle(self) -> None:
-        """Returns once it computes nothing, as it says itself."""
-        await slots_idle(self.url, KEY)
+        """Returns once it computes nothing."""
+        await self._slots_until(lambda slots: not any(slot.is_processing for slot in slots))
 
+    async def last_prompt(self) -> int:
+        """How many tokens it has read of the last prompt that it was given."""
+        slots = await self._slots_until(bool)
+        return max(slots, key=lambda slot: slot.id_task).n_prompt_tokens
 
-class _Slot(msgspec.Struct):
-    is_processing: bool
-
-
-async def slots_idle(url: str, key: str) -> None:
-    """Returns once the llama.cpp server at `url` computes nothing, as it says itself."""
-    headers = {"Authorization": f"Bearer {key}"}
-    async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(_PATIENCE):
-        while True:
-            async with session.get(f"{url}/slots") as response:
-                slots = msgspec.json.decode(await response.read(), type=list[_Slot])
-            if not any(slot.is_processing for slot in slots):
-                return
+    async def _slots_until(self, reached: Callable[[list[Slot]], bool]) -> list[Slot]:
+        headers = {"Authorization": f"Bearer {self.key}"}
+        async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(_PATIENCE):
+            while True:
+                async with session.get(f"{self.url}/slots") as response:
+                    slots = msgspec.json.decode(await response.read(), type=list[Slot])
+                if reached(slots):
+                    return slots
 
 
 @asynccontextmanager

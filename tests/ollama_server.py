@@ -81,7 +81,7 @@ class _Name(msgspec.Struct):
 
 @dataclass(slots=True)
 class OllamaServer:
-    """What tests look at. `writing` counts answers that are being written; `idle` is set while there are none."""
+    """What tests look at. `writing` counts answers that are being written; `busy` is set while there are any, else `idle`."""
 
     url: str = ""
     version: str = "0.13.5"
@@ -90,6 +90,7 @@ class OllamaServer:
     models: list[str] = field(default_factory=lambda: [CHAT, THINKS, CALLS, EMBEDS])
     loaded: set[str] = field(default_factory=set)
     writing: int = 0
+    busy: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     may_pull: asyncio.Event = field(default_factory=asyncio.Event)
     broken_off_pulls: asyncio.Event = field(default_factory=asyncio.Event)
@@ -199,6 +200,7 @@ class OllamaServer:
     async def _lines(self, asked: _Chat, name: str) -> AsyncGenerator[dict[str, object]]:
         """The answer, line by line, its time spent as the script says."""
         self.writing += 1
+        self.busy.set()
         self.idle.clear()
         head = {"model": asked.model, "created_at": CREATED}
         kept = ""
@@ -232,6 +234,7 @@ class OllamaServer:
             if asked.keep_alive == 0:
                 self.loaded.discard(name)
             if not self.writing:
+                self.busy.clear()
                 self.idle.set()
 
 

@@ -85,6 +85,11 @@ def text_of(deltas: list[Delta]) -> str:
     return "".join(delta.text for delta in deltas if isinstance(delta, Text))
 
 
+def story(subject: Subject) -> GenerateRequest:
+    """For an answer that would take minutes."""
+    return ask(subject.endless, message(USER, "Write a very long story about every number to 1000."), max_tokens=3500)
+
+
 async def answers_soon(subject: Subject) -> None:
     """The runner is free: its backend computes nothing any more, and another answer starts and ends."""
     async with asyncio.timeout(2 * PATIENCE):
@@ -139,7 +144,7 @@ async def test_an_unknown_model_is_not_found(subject: Subject) -> None:
 
 async def test_closing_in_mid_answer_frees_the_runner(subject: Subject) -> None:
     seen = 0
-    async with aclosing(subject.runner.generate(ask(subject.endless, max_tokens=1500))) as deltas:
+    async with aclosing(subject.runner.generate(story(subject))) as deltas:
         async for delta in deltas:
             seen += isinstance(delta, Text)
             if seen == 3:
@@ -151,7 +156,7 @@ async def test_cancelling_the_task_in_mid_answer_frees_the_runner(subject: Subje
     started = asyncio.Event()
 
     async def consume() -> None:
-        async with aclosing(subject.runner.generate(ask(subject.endless, max_tokens=1500))) as deltas:
+        async with aclosing(subject.runner.generate(story(subject))) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Text):
                     started.set()
@@ -177,10 +182,15 @@ async def test_cancelling_before_the_first_token_frees_the_runner(subject: Subje
                 begun.set()
 
     task = asyncio.create_task(consume())
-    await begun.wait()
+    async with asyncio.timeout(PATIENCE):
+        await begun.wait()
+        await subject.busy()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    await subject.idle()
+    # The rest of the prompt was never read.
+    assert await subject.read() < 1500
     await answers_soon(subject)
 
 
