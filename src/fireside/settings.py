@@ -344,12 +344,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="url", kind=Kind.TEXT, default="http://127.0.0.1:8080", section=CLIENT,
-        help="Server that `fireside chat` talks to.",
+        help="Server that `fireside chat` and `fireside runners` talk to.",
     ),
     Setting(
         name="tls_ca", kind=Kind.PATH, default=None, section=CLIENT,
         default_text="the system's, and the one that `--tls auto` made",
-        help="PEM file with the certificate authority that `fireside chat` trusts.",
+        help="PEM file with the certificate authority that those commands trust.",
     ),
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from fireside.cli.failure import CommandError, UnreachableError
 from fireside.gen.v1.chat_service_connect import ChatServiceClient
 from fireside.gen.v1.conversation_service_connect import ConversationServiceClient
 from fireside.gen.v1.model_service_connect import ModelServiceClient
+from fireside.gen.v1.runner_service_connect import RunnerServiceClient
 
 if TYPE_CHECKING:
     from connectrpc.errors import ConnectError
@@ -50,6 +51,7 @@ class Link:
     chat: ChatServiceClient
     conversations: ConversationServiceClient
     models: ModelServiceClient
+    runners: RunnerServiceClient
     transport: HTTPTransport
 
     async def aclose(self) -> None:
@@ -77,6 +79,7 @@ def open_link(config: ClientConfig) -> Link:
         ChatServiceClient(config.url, **common),
         ConversationServiceClient(config.url, **common),
         ModelServiceClient(config.url, **common),
+        RunnerServiceClient(config.url, **common),
         transport,
     )
 
