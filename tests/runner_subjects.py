@@ -25,6 +25,7 @@ from fireside.runners.weight_files import QWEN
 from fireside.runners.worker import WorkerRunner
 from tests.llama_server import KEY, LlamaServer, llama_server
 from tests.ollama_server import EMBEDS, ollama_server
+from tests.served import serve
 from tests.sglang_server import SglangServer, rust_extension, rust_server, small_server
 from tests.triton_server import triton_server
 from tests.worker_process import worker_process
@@ -193,6 +194,31 @@ async def worker(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         await runner.aclose()
 
 
+@asynccontextmanager
+async def fireside(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """The OpenAI-compatible API of another Fireside, so that both ends of it keep the same promises."""
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("far")
+    async with serve(folder, default_model="scripted/tokens=8") as far:
+        runner = OpenAIRunner(BackendOptions(name="far", addresses=(f"{far.url}/v1",)))
+
+        async def idle() -> None:
+            await far.idle(PATIENCE)
+
+        yield Subject(
+            runner=runner,
+            answers="scripted/tokens=8",
+            endless="scripted/tokens=100000,pace=1ms",
+            slow_to_start="scripted/first=1000s",
+            reasons="scripted/tokens=4,reasoning=4",
+            calls="scripted/tokens=4,tool",
+            embeds="scripted/embed=8",
+            fails="scripted/tokens=8,fail=after:3",
+            stops=False,
+            idle=idle,
+        )
+        await runner.aclose()
+
+
 def _of_sglang(runner: SGLangRunner, server: SglangServer) -> Subject:
     return Subject(
         runner=runner,
@@ -260,6 +286,7 @@ SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
     "llama": (llama, _REAL),
     "openai": (openai, _REAL),
     "ollama": (ollama, ()),
+    "fireside": (fireside, ()),
     "worker": (worker, ()),
     "sglang": (sglang, ()),
     "triton": (triton, ()),

@@ -94,7 +94,7 @@ class Refusal:
 
     def embedding_error(self) -> FiresideError:
         """The error to raise when vectors were asked for."""
-        if _NO_EMBEDDINGS.search(self.message):
+        if self.code == "not_an_embedding_model" or _NO_EMBEDDINGS.search(self.message):
             return not_an_embedding_model(self.model)
         return self.error()
 
