@@ -194,7 +194,7 @@ def report() -> Report:
 def test_the_table_has_a_cell_for_each_heading(report: Report) -> None:
     lengths = {text.count("|") for text in [*header().split("\n"), *map(line, report.rows)]}
     assert len(lengths) == 1
-    assert "| 1.00 | 500.0 | 70 |" in line(report.rows[1])
+    assert "| 1.00 | 500.0 | 70 | 65 |" in line(report.rows[1])
     text = markdown(report)
     assert "33333.3 us" in text.replace(",", "") or "us of CPU a token" in text
     assert "it <burned>" in text

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from fireside.cli.descriptors import allow_many_connections
 from fireside.cli.failure import CommandError
 from fireside.cli.listen import listen
 
@@ -94,3 +95,14 @@ def test_connections_are_not_probed_when_that_is_switched_off() -> None:
     with closing(listen("127.0.0.1", 0, asked=True)) as found:
         found.probe(0, 20)
         assert found.sockets[0].getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+
+
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+        allow_many_connections()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fireside.cli.descriptors import allow_many_connections
 from fireside.cli.failure import CommandError, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.cli.listen import Listening, listen
@@ -62,6 +63,7 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
     log.set_up(config.log_level, config.log_format)
     for note in config.notes:
         logger.warning(note)
+    allow_many_connections()
     listening = listen(config.host, config.port, asked=config.port_asked)
     listening.probe(config.grpc_keepalive_time, config.grpc_keepalive_timeout)
     code = 0

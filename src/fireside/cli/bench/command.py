@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from fireside.cli.descriptors import allow_many_connections
 from fireside.cli.flags import ExampleCommand
 
 if TYPE_CHECKING:
@@ -106,6 +107,10 @@ def bench() -> None:
 @_text("--model", "Model to ask the target for; otherwise found by the upstream's name for it.")
 @_text("--peer-model", "The same for the peer.")
 @click.option("--store", is_flag=True, help="By REST, have answers kept as conversations, as the other protocols do.")
+@click.option(
+    "--leaving", metavar="PERCENT", type=click.IntRange(0, 100), default=0,
+    help="Of a hundred answers, so many are left by their reader in the middle. [default: 0]",
+)  # fmt: skip
 @_who
 @_results
 def stream(**flags: Any) -> None:
@@ -152,6 +157,7 @@ def _run(work: Callable[[ExitStack], Coroutine[Any, Any, Report]]) -> Report:
         factory = None  # Not made for this platform; the standard loop does the same, slower.
     else:
         factory = uvloop.new_event_loop
+    allow_many_connections()
     with ExitStack() as stack, asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(work(stack))
 

@@ -61,6 +61,9 @@ class Row:
     concurrency: int
     seconds: float
     answers: int
+    left: int
+    """Answers whose reader went away on purpose."""
+
     errors: int
     lost_tokens: int
     tokens: int
@@ -93,7 +96,13 @@ class Row:
     @property
     def cpu_ms_per_answer(self) -> float | None:
         """The server's CPU for one answer, everything included."""
-        return self.cost.cpu_seconds * 1e3 / self.answers if self.cost and self.answers else None
+        answers = self.answers + self.left
+        return self.cost.cpu_seconds * 1e3 / answers if self.cost and answers else None
+
+    @property
+    def memory_kib_per_reader(self) -> float | None:
+        """The server's growth in memory while its readers were there, shared among them."""
+        return (self.cost.rss_peak - self.cost.rss_start) * 1e6 / 1024 / self.concurrency if self.cost else None
 
     @property
     def cpu_us_per_token(self) -> float | None:
@@ -140,6 +149,7 @@ def row_of(subject: Subject, tally: Tally, usage: Usage) -> Row:
         concurrency=subject.concurrency,
         seconds=round(usage.seconds, 3),
         answers=tally.ended,
+        left=tally.left,
         errors=tally.failed,
         lost_tokens=tally.lost,
         tokens=tally.tokens,

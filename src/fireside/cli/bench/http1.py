@@ -53,6 +53,15 @@ class Http1Connection(asyncio.Protocol):
         if self._transport is not None and not self.closed:
             self._transport.write(request)
 
+    def leave(self, body: Body) -> None:
+        """Goes away in the middle of an exchange: HTTP/1.1 has no other way than to close the connection."""
+        if self._body is body:
+            self._body = None
+            self.closed = True
+            if self._transport is not None:
+                self._transport.abort()
+            self._idle(self)
+
     def close(self) -> None:
         """Closes it."""
         if self._transport is not None:

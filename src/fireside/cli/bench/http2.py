@@ -17,6 +17,7 @@ _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 _END_STREAM, _ACK, _END_HEADERS, _PADDED = 1, 1, 4, 8
 _FRAME_HEAD = 9
+_CANCEL = 8
 _LARGEST_WINDOW = 2**31 - 1
 _DEFAULT_WINDOW = 65535
 # The window of the connection is opened again after so many bytes.
@@ -86,6 +87,14 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(
                 _frame(_HEADERS, _END_HEADERS, stream, block) + _frame(_DATA, _END_STREAM, stream, envelope)
             )
+
+    def leave(self, body: Body) -> None:
+        """Cancels a call."""
+        stream = next((number for number, taker in self._calls.items() if taker is body), None)
+        if stream is not None:
+            del self._calls[stream]
+            self._send(_frame(_RST_STREAM, 0, stream, _CANCEL.to_bytes(4, "big")))
+            self._idle(self)
 
     def close(self) -> None:
         """Closes it."""

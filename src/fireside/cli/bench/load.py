@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 # A gRPC client that serves many users opens more connections when one has about so many calls.
 _CALLS_PER_CONNECTION = 100
 _CONNECT_AT_ONCE = 100
+_AFTER_ERROR_SECONDS = 0.2
 Connection = Http1Connection | Http2Connection
 
 
@@ -30,6 +32,9 @@ class Load:
     answers: int | None
     ramp: float
     """The readers' first requests are spread over so many seconds, so that they do not stay in step."""
+
+    leaving: float = 0.0
+    """The share of answers whose reader goes away in the middle, 0 to 1."""
 
 
 class Driver:
@@ -48,6 +53,8 @@ class Driver:
         self._over = asyncio.Event()
         self._connections: list[Connection] = []
         self._resting: list[asyncio.TimerHandle] = []
+        self._reopening: set[asyncio.Task[None]] = set()
+        self._random = random.Random(1)  # noqa: S311 -- who leaves when is no secret, and the same in every run.
 
     async def run(self, patience: float) -> float:
         """Runs the step and returns how many seconds it took. Answers that do not end in `patience` seconds have failed.
@@ -70,7 +77,7 @@ class Driver:
             self._tally.error = self._tally.error or f"answers did not end within {patience:g} s"
         took = self._loop.time() - begin
         await self._close()
-        self._tally.failed = self._tally.started - self._tally.ended
+        self._tally.failed = self._tally.started - self._tally.ended - self._tally.left
         return took
 
     async def _connect(self) -> None:
@@ -98,17 +105,47 @@ class Driver:
 
     def _next(self, connection: Connection) -> None:
         enough = self._load.answers is not None and self._tally.started >= self._load.answers
-        if enough or connection.closed or self._loop.time() >= self._until:
-            self._active -= 1
-            if self._active <= 0:
-                self._over.set()
+        if enough or self._loop.time() >= self._until:
+            self._reader_is_done()
+        elif connection.closed:
+            task = self._loop.create_task(self._reopen(connection))
+            self._reopening.add(task)
+            task.add_done_callback(self._reopening.discard)
+        else:
+            self._ask(connection)
+
+    def _ask(self, connection: Connection) -> None:
+        answer = Answer(self._tally)
+        body = self._dialect.body(answer)
+        if self._load.leaving and self._random.random() < self._load.leaving:
+            answer.leave_at(self._random.randint(1, max(1, self._tally.expected - 1)), lambda: connection.leave(body))
+        connection.ask(self._dialect.request(), body)
+
+    def _reader_is_done(self) -> None:
+        self._active -= 1
+        if self._active <= 0:
+            self._over.set()
+
+    async def _reopen(self, lost: Connection) -> None:
+        """Another connection for a reader whose own one is gone. After an error not at once, or errors come in floods."""
+        if self._tally.error:
+            await asyncio.sleep(_AFTER_ERROR_SECONDS)
+        try:
+            connection = await self._open()
+        except OSError as error:
+            self._tally.error = self._tally.error or str(error)
+            self._reader_is_done()
             return
-        request = self._dialect.request()
-        connection.ask(request, self._dialect.body(Answer(self._tally)))
+        if lost in self._connections:
+            self._connections.remove(lost)
+        self._connections.append(connection)
+        self._next(connection)
 
     async def _close(self) -> None:
         for handle in self._resting:
             handle.cancel()
+        for task in list(self._reopening):
+            task.cancel()
         for connection in self._connections:
             connection.closed = True
             connection.close()

@@ -61,6 +61,8 @@ class StreamOptions(Options):
     model: str
     peer_model: str
     store: bool
+    leaving: int
+    """Of a hundred answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

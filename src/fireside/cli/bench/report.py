@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HEADINGS = (
     "server", "protocol", "readers", "answers", "errors", "lost", "tokens/s", "TTFT p50", "p95", "p99", "max",
-    "gap p50", "p99", "added p50", "p99", "max", "CPU ms/answer", "CPU us/token", "RSS MB",
+    "gap p50", "p99", "added p50", "p99", "max", "CPU ms/answer", "CPU us/token", "RSS MB", "at the end",
 )  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def line(row: Row) -> str:
         f"{row.added.p50:.1f}" if stamped else "", f"{row.added.p99:.1f}" if stamped else "",
         f"{row.added.max:.1f}" if stamped else "",
         "" if per_answer is None else f"{per_answer:.2f}", "" if per_token is None else f"{per_token:.1f}",
-        f"{row.cost.rss_peak:.0f}" if row.cost else "",
+        f"{row.cost.rss_peak:.0f}" if row.cost else "", f"{row.cost.rss_end:.0f}" if row.cost else "",
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -110,6 +110,7 @@ def as_json(report: Report) -> str:
             "answers_per_second": row.answers_per_second,
             "cpu_ms_per_answer": row.cpu_ms_per_answer,
             "cpu_us_per_token": row.cpu_us_per_token,
+            "memory_kib_per_reader": row.memory_kib_per_reader,
         }
         for row in report.rows
     ]

@@ -142,7 +142,9 @@ async def _model(scene: Scene, target: Target, protocol: Protocol, asked: str) -
 def _load(scene: Scene, readers: int) -> Load:
     options = scene.options
     ramp = scene.answer_seconds if readers > 1 else 0.0
-    return Load(readers, options.duration if options.chats is None else 86400.0, options.chats, ramp)
+    return Load(
+        readers, options.duration if options.chats is None else 86400.0, options.chats, ramp, options.leaving / 100
+    )
 
 
 async def _warm_up(bench: Bench, side: Side) -> None:
@@ -173,6 +175,8 @@ def _notes(scene: Scene) -> list[str]:
         notes.append(
             "CPU and memory: the server's process and its children, start, end and storage of answers included."
         )
+    if options.leaving:
+        notes.append(f"Of 100 answers {options.leaving} are left by their reader in the middle.")
     if scene.ours and Protocol.REST in options.protocols and not options.store:
         notes.append("By REST answers are not kept as conversations (--store keeps them).")
     return notes
@@ -187,4 +191,6 @@ def _command(options: StreamOptions) -> str:
     parts.append(f"--protocol {options.protocol} --concurrency {options.concurrency}")
     parts.append(f"--duration {options.duration:g}" if options.chats is None else f"--chats {options.chats}")
     parts.append(f"--tokens {options.tokens} --pace {options.pace}" + (" --store" if options.store else ""))
+    if options.leaving:
+        parts.append(f"--leaving {options.leaving}")
     return " ".join([*parts, *(["--", *options.server_flags] if options.server_flags else [])])

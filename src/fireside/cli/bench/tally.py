@@ -9,6 +9,10 @@ from __future__ import annotations
 import time
 from array import array
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 STAMP_LENGTH = 8
 _TICKS_PER_SECOND = 100_000
@@ -48,6 +52,9 @@ class Tally:
     started: int = 0
     ended: int = 0
     failed: int = 0
+    left: int = 0
+    """Answers whose reader went away on purpose."""
+
     tokens: int = 0
     lost: int = 0
     """Tokens that answers which ended well lacked, or had too many."""
@@ -59,19 +66,32 @@ class Tally:
 class Answer:
     """One answer as it comes: told of its tokens and of its end."""
 
-    __slots__ = ("_begun", "_last", "_rest", "_sent", "_tally", "done", "tokens")
+    __slots__ = ("_begun", "_last", "_leave", "_leave_at", "_rest", "_sent", "_tally", "done", "tokens")
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._sent = self._last = monotonic()
         self._rest: str = ""
         self._begun = False
+        self._leave_at = 0
+        self._leave: Callable[[], None] | None = None
         self.tokens = 0
         self.done = False
         tally.started += 1
 
+    def leave_at(self, tokens: int, leave: Callable[[], None]) -> None:
+        """Has the reader go away, by `leave`, when so many tokens have come."""
+        self._leave_at, self._leave = tokens, leave
+
     def text(self, content: str, count: int = 1) -> None:
         """A message with tokens has come: `count` of them, unless stamps tell."""
+        self._take(content, count)
+        if self._leave is not None and self.tokens >= self._leave_at and not self.done:
+            self.done = True
+            self._tally.left += 1
+            self._leave()
+
+    def _take(self, content: str, count: int) -> None:
         now = monotonic()
         tally = self._tally
         if self._begun:
