@@ -30,6 +30,11 @@ export class BranchReader {
     return this.#older;
   }
 
+  /** Reads the newest page, unless that goes on already. */
+  want(): void {
+    if (!this.#reading) this.refresh();
+  }
+
   /** The branch was changed here: an answer that is on its way does not know of it. */
   changed(): void {
     this.#revision += 1;

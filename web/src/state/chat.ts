@@ -103,20 +103,20 @@ export class ConversationChat extends Store<ChatState> implements Chat {
   }
 
   #makeOrders(outbox: Outbox): Orders {
-    return new Orders(this.services, this.#branch, outbox, {
+    const listener = {
       ordersChanged: () => {
         this.#show.now();
       },
-      taken: (order, stopWanted) => {
+      taken: (order: Order, stopWanted: boolean) => {
         this.#taken(order, stopWanted);
       },
-      refused: (order, cause) => {
+      refused: (order: Order, cause: Failure) => {
         this.#refused(order, cause);
       },
-      doubted: () => {
-        this.#reader.refresh();
-      },
-    });
+      doubted: () => { this.#reader.refresh(); },
+      awaited: () => { this.#reader.want(); },
+    };
+    return new Orders(this.services, this.#branch, outbox, listener, this.options.isNew);
   }
 
   // ---- verbs ----
@@ -346,13 +346,16 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     this.#begun = true;
     this.update({ phase: "ready", error: null });
     this.#orders.settle();
+    this.#orders.ready();
     this.#show.now();
   }
 
   #unread(cause: Failure): void {
     const waiting = this.#branch.pending.length > 0;
     if (cause.code === Code.NotFound) this.update({ phase: waiting ? "ready" : "missing" });
-    else if (this.get().phase === "loading") this.update({ phase: "failed", error: appError(cause) });
+    else if (this.get().phase === "loading") this.update({ phase: waiting ? "ready" : "failed", error: appError(cause) });
+    if (cause.code === Code.NotFound) this.#orders.ready();
+    else this.#orders.unready(cause);
     this.#show.now();
   }
 

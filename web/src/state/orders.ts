@@ -18,17 +18,21 @@ export interface OrderListener {
   refused(order: Order, failure: Failure): void;
   /** The server may have more than is known here. */
   doubted(): void;
+  /** An order waits for the branch to be read. */
+  awaited(): void;
 }
 
 /** How often an order is tried before it is shown as unsent. */
 const ATTEMPTS = 5;
 
 export class Orders {
+  /** `known`: the branch is as it will be sent to; otherwise orders wait for it to be read. */
   constructor(
     private readonly services: ChatServices,
     private readonly branch: Branch,
     private readonly outbox: Outbox,
     private readonly listener: OrderListener,
+    private known: boolean,
   ) {}
 
   /** Shows an order and sends it. */
@@ -37,6 +41,7 @@ export class Orders {
       order,
       state: "sending",
       error: null,
+      held: false,
       hidden: false,
       stopWanted: false,
       again: false,
@@ -71,6 +76,31 @@ export class Orders {
     for (const pending of [...this.branch.pending]) if (pending.again) this.retry(pending);
   }
 
+  /** The branch was read, or is not on the server yet: what waited for that is sent. */
+  ready(): void {
+    this.known = true;
+    for (const pending of this.branch.pending.filter(({ held }) => held)) {
+      const { order } = pending;
+      pending.held = false;
+      if (order.kind === "send" && !order.branches && order.parentId === "") {
+        pending.order = { ...order, parentId: this.branch.ids.at(-1) ?? "" };
+        this.outbox.put(pending.order);
+      }
+      this.#send(pending);
+    }
+  }
+
+  /** The branch cannot be read: what waits for that is not sent. */
+  unready(cause: Failure): void {
+    for (const pending of this.branch.pending.filter(({ held }) => held)) {
+      pending.held = false;
+      pending.state = "unsent";
+      pending.error = appError(cause);
+      pending.again = isTransient(cause);
+    }
+    this.listener.ordersChanged();
+  }
+
   /** Forgets an unsent message. */
   discard(pending: Pending): void {
     this.branch.remove(pending);
@@ -83,6 +113,12 @@ export class Orders {
    * through, and then its generation is stopped; asked a second time, the call is given up.
    */
   cancel(pending: Pending): void {
+    if (pending.held) {
+      pending.held = false;
+      pending.state = "unsent";
+      this.listener.ordersChanged();
+      return;
+    }
     if (pending.stopWanted) pending.abort.abort();
     pending.stopWanted = true;
     pending.enough.abort();
@@ -107,8 +143,10 @@ export class Orders {
   }
 
   #send(pending: Pending): void {
+    pending.held = !this.known;
     this.listener.ordersChanged();
-    void this.#run(pending);
+    if (pending.held) this.listener.awaited();
+    else void this.#run(pending);
   }
 
   async #run(pending: Pending): Promise<void> {

@@ -52,6 +52,8 @@ export interface Pending {
   order: Order;
   state: "sending" | "unsent";
   error: AppError | null;
+  /** Waits for the branch to be read, which says what it follows. */
+  held: boolean;
   /** Another branch is shown in its place. */
   hidden: boolean;
   /** Stop was pressed before the server took it. */

@@ -2,7 +2,7 @@ import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { FinishReason } from "../../src/gen/fireside/v1/message_pb.ts";
-import { ask, Browser, type Tab } from "./browser.ts";
+import { ask, Browser, Tab } from "./browser.ts";
 import { TestServer } from "./server.ts";
 import { settle, until } from "./time.ts";
 
@@ -328,4 +328,56 @@ test("older messages come on demand", async () => {
   await until(() => other.messages.length === 122);
   expect(other.state).toMatchObject({ hasOlder: false, loadingOlder: false });
   expect(other.texts).toEqual(tab.texts);
+});
+
+describe("a message that is sent before its conversation has been read", () => {
+  /** What the last generation follows. */
+  function parentOfLast(): string {
+    const { input } = [...server.logs.values()].at(-1)?.spec ?? {};
+    return input?.case === "send" ? input.value.parentId : "";
+  }
+
+  test("follows what is there", async () => {
+    await answered();
+    const open = server.hold("listMessages");
+    const again = new Tab(browser, tab.address.path());
+    again.chat.send("Two");
+    expect(again.messages[0]).toMatchObject({ status: "sending" });
+    await settle();
+    expect(server.logs.size).toBe(1);
+    open();
+    await until(() => server.logs.size === 2, "the generation");
+    expect(parentOfLast()).toBe(tab.messages[1]?.id);
+    await until(() => again.messages.length === 4, "all messages");
+    expect(again.texts.slice(0, 3)).toEqual(["Hello?", "Hi", "Two"]);
+  });
+
+  test("is kept while the server is away, and sent to its place once it is back", async () => {
+    await answered();
+    server.down = true;
+    server.cut();
+    const again = new Tab(browser, tab.address.path());
+    again.chat.send("Two");
+    await browser.clock.pass(20_000);
+    expect(again.state.phase).toBe("ready");
+    expect(again.messages[0]).toMatchObject({ status: "unsent", can: { retry: true } });
+    server.down = false;
+    await browser.clock.pass(30_000);
+    await until(() => server.logs.size === 2, "the generation");
+    expect(parentOfLast()).toBe(tab.messages[1]?.id);
+  });
+
+  test("can be stopped and discarded", async () => {
+    await answered();
+    const open = server.hold("listMessages");
+    const again = new Tab(browser, tab.address.path());
+    again.chat.send("Two");
+    again.chat.stop();
+    expect(again.messages[0]).toMatchObject({ status: "unsent" });
+    again.chat.discard(again.messages[0]?.id ?? "");
+    open();
+    await until(() => again.messages.length === 2, "the messages");
+    expect(again.chat.draft.get()).toBe("Two");
+    expect(server.logs.size).toBe(1);
+  });
 });
