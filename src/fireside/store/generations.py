@@ -182,9 +182,7 @@ async def events(tx: Tx, generation_id: str, after_seq: int, limit_bytes: int) -
     return [LogBatch(generation_id, int_of(first), int_of(last), bytes_of(payload)) for first, last, payload in rows]
 
 
-async def look(
-    tx: Tx, places: Sequence[tuple[str, int]]
-) -> tuple[dict[str, StoredGeneration], list[list[LogBatch]]]:
+async def look(tx: Tx, places: Sequence[tuple[str, int]]) -> tuple[dict[str, StoredGeneration], list[list[LogBatch]]]:
     """Many logs in few statements: the generations by id, and for each (id, number) the batches after that number.
 
     As `get` and `events`, but whoever the owners are and without a limit: for readers that are nearly at the end.

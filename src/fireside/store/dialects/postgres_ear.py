@@ -11,12 +11,13 @@ import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
 from fireside.core.ids import new_id
 from fireside.store.dialects.base import MISSED
+from fireside.store.records import int_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from fireside.store.dialects.base import Listener
-    from fireside.store.tx import Note
+    from fireside.store.tx import Note, Value
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,9 @@ _COUNT = (
     f" AND objid = {_LOCK} AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _HELLO = "hello"
+_WELCOME = "welcome"
+# How long who comes waits for the others to say that they know.
+_WELCOME_SECONDS = 2.0
 # How often the others are counted, which also shows that the connection is alive.
 _COUNT_SECONDS = 5.0
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 0.1, 10.0
@@ -39,7 +43,7 @@ class _Connection(Protocol):
 
     async def execute(self, query: str, *args: object) -> str: ...
 
-    async def fetchval(self, query: str) -> object: ...
+    async def fetchval(self, query: str) -> Value: ...
 
     async def add_listener(self, channel: str, callback: Callable[[object, int, str, str], None]) -> None: ...
 
@@ -59,6 +63,10 @@ class Ear:
         self._listeners: list[Listener] = []
         self._task: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
+        # Set when the connection is lost, when somebody has come, and when somebody has said welcome.
+        self._stirred = asyncio.Event()
+        self._came: list[str] = []
+        self._welcomed_by: set[str] = set()
         self.others = True
         """Whether another process may be listening: without one there is nobody to tell."""
 
@@ -112,28 +120,52 @@ class Ear:
     async def _stay(self, connection: _Connection) -> None:
         """Listens until the connection is lost."""
         lost = asyncio.Event()
-        connection.add_termination_listener(lambda _connection: lost.set())
+
+        def on_loss(_connection: object) -> None:
+            lost.set()
+            self._stirred.set()
+
+        connection.add_termination_listener(on_loss)
+        self._welcomed_by.clear()
         await connection.execute(f"SELECT pg_advisory_lock_shared({_LOCK})")
         await connection.add_listener(_CHANNEL, self._hear)
         # Who came at the same moment counts us, or we count it, or it hears this.
         await connection.execute(NOTIFY, [f"{self._name} {_HELLO} "])
         again = self._tried.is_set()
+        welcome_until = asyncio.get_running_loop().time() + _WELCOME_SECONDS
         while not lost.is_set():
-            self.others = await connection.fetchval(_COUNT) != 1
+            self._stirred.clear()
+            if self._came:
+                came, self._came = self._came, []
+                self.others = True
+                await connection.execute(NOTIFY, [f"{self._name} {_WELCOME} {name}" for name in came])
+            others = int_of(await connection.fetchval(_COUNT)) - 1
+            self.others = others > 0
             if again:
                 again = False
                 self._tell(MISSED, "")
-            self._tried.set()
+            patience = welcome_until - asyncio.get_running_loop().time()
+            if len(self._welcomed_by) >= others or patience <= 0:
+                # From here on all others know that there is somebody to tell.
+                self._tried.set()
+                patience = _COUNT_SECONDS
             with suppress(TimeoutError):
-                async with asyncio.timeout(_COUNT_SECONDS):
-                    await lost.wait()
+                async with asyncio.timeout(patience):
+                    await self._stirred.wait()
 
     def _hear(self, _connection: object, _process: int, _channel: str, text: str) -> None:
         name, topic, payload = text.split(" ", 2)
         if name == self._name:
             return
         self.others = True
-        if topic != _HELLO:
+        if topic == _HELLO:
+            self._came.append(name)
+            self._stirred.set()
+        elif topic == _WELCOME:
+            if payload == self._name:
+                self._welcomed_by.add(name)
+                self._stirred.set()
+        else:
             self._tell(topic, payload)
 
     def _tell(self, topic: str, payload: str) -> None:

@@ -90,6 +90,8 @@ class Peers:
 
     def tell(self, notes: Sequence[Note]) -> None:
         """Sends notes to all others. Never waits."""
+        # Somebody may have come just now: whoever can be heard is told.
+        self._receive()
         for name in list(self._waiting):
             self._waiting[name].update(dict.fromkeys(notes))
             self._send(name)
