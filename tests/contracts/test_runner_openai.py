@@ -205,3 +205,40 @@ async def test_a_list_without_an_envelope(server: HostileServer) -> None:
     server.reply("/v1/models", [response(body=b'[{"id":"m"}]')])
     async with runner_of(server) as runner:
         assert [model.id for model in (await runner.info()).models] == ["lab/m"]
+
+
+async def test_llama_answers_to_any_name_and_is_asked_how_far_it_reads(server: HostileServer) -> None:
+    entry = {"id": "/models/qwen3.gguf", "owned_by": "llamacpp", "meta": {"n_ctx": 2048}}
+    server.reply("/v1/models", [response(body=json.dumps({"data": [entry]}).encode())])
+    server.reply(CHAT, OK)
+    async with runner_of(server) as runner:
+        assert [model.display_name for model in (await runner.info()).models] == ["qwen3"]
+    async with runner_of(server, models=("m",)) as runner:
+        await collect(runner, ask())
+        info = await runner.info()
+        assert [(model.id, model.context_length) for model in info.models] == [("lab/m", 2048)]
+        await collect(runner, ask())
+    chats = [asked.json() for asked in server.asked if asked.path == CHAT]
+    # Others refuse a field that they do not know.
+    assert [chat.get("return_progress") for chat in chats] == [None, True]
+
+
+async def test_what_openai_lists_besides_chat_models_is_hidden(server: HostileServer) -> None:
+    names = ["gpt-5", "whisper-1", "gpt-4o-mini-tts", "omni-moderation-latest"]
+    entries = [{"id": name, "owned_by": "system"} for name in names] + [{"id": "tts-lover", "owned_by": "me"}]
+    server.reply("/v1/models", [response(body=json.dumps({"data": entries}).encode())])
+    async with runner_of(server) as runner:
+        info = await runner.info()
+    assert [model.hidden for model in info.models] == [False, True, True, True, False]
+
+
+async def test_many_texts_are_sent_in_several_requests(server: HostileServer) -> None:
+    def vectors(count: int) -> list[Step]:
+        data = [{"index": index, "embedding": [index]} for index in range(count)]
+        return [response(body=json.dumps({"data": data, "usage": {"prompt_tokens": count}}).encode())]
+
+    server.reply("/v1/embeddings", vectors(128), vectors(2))
+    async with runner_of(server) as runner:
+        found = await runner.embed("m", ["a"] * 130)
+        assert (len(found.vectors), found.prompt_tokens) == (130, 130)
+        assert (await runner.embed("m", [])).vectors == ()

@@ -14,7 +14,7 @@ import msgspec
 from fireside.core.errors import FiresideError
 from fireside.runners.base import Activity, Embeddings, Progress, RunnerInfo
 from fireside.runners.http import Endpoint, away, base_url, has_version
-from fireside.runners.openai_models import describe, listed
+from fireside.runners.openai_models import LLAMA, describe, listed
 from fireside.runners.openai_request import CONTINUE, MAX_COMPLETION_TOKENS, STREAM_OPTIONS, EmbeddingRequest, chat_body
 from fireside.runners.openai_wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
@@ -23,15 +23,18 @@ from fireside.runners.refusals import garbage, not_offered, retry_after
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    import aiohttp
-
     from fireside.gen.v1 import model_pb2
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
+    from fireside.runners.http_stream import StreamedResponse
 
 _PASTED = ("/chat/completions", "/models", "/embeddings")
 _OPTIONAL = (STREAM_OPTIONS, CONTINUE, MAX_COMPLETION_TOKENS)
 _UNKNOWN_FIELD = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 _INFO_SECONDS = 10.0
+# A processor takes its time for many texts; whoever manages the runner has a limit of its own.
+_EMBED_SECONDS = 600.0
+# Some servers take no more than 256 in one request.
+_TEXTS_AT_ONCE = 128
 
 
 class OpenAIRunner:
@@ -45,6 +48,7 @@ class OpenAIRunner:
         self._seen: tuple[model_pb2.Model, ...] = ()
         # Optional fields that the server does not know, by model for those that depend on it.
         self._without: set[tuple[str, str]] = set()
+        self._is_llama = False
 
     @property
     def name(self) -> str:
@@ -65,6 +69,7 @@ class OpenAIRunner:
         except FiresideError as error:
             return away(error, self._seen or describe(options.name, (), options.models)[0])
         self._seen = models
+        self._is_llama = version == LLAMA
         hint = "" if models else f"The runner {options.name} answers, but lists no models: load one, or name them here."
         return RunnerInfo(models, hint=hint, version=version)
 
@@ -90,8 +95,18 @@ class OpenAIRunner:
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Turns texts into vectors; see the seam."""
         self._check(model)
+        batches = [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)]
+        found = [await self._embed(model, batch) for batch in batches]
+        vectors = tuple(vector for batch in found for vector in batch.vectors)
+        return Embeddings(vectors, sum(batch.prompt_tokens for batch in found))
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def _embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         body = msgspec.json.encode(EmbeddingRequest(model, [clean(text) for text in texts]))
-        status, answer = await self._http.call("/embeddings", body)
+        status, answer = await self._http.call("/embeddings", body, _EMBED_SECONDS)
         if status != HTTPStatus.OK:
             raise refusal_of(status, answer, model).embedding_error()
         vectors = embeddings(answer)
@@ -99,19 +114,15 @@ class OpenAIRunner:
             raise garbage(f"{len(vectors.vectors)} vectors for {len(texts)} texts")
         return vectors
 
-    async def aclose(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
-
     def _check(self, model: str) -> None:
         if self._options.models and model not in self._options.models:
             raise not_offered(model)
 
-    async def _ask(self, request: GenerateRequest) -> aiohttp.ClientResponse:
+    async def _ask(self, request: GenerateRequest) -> StreamedResponse:
         """The response to the request, asked again without a field that the server says it does not know."""
         while True:
             without = {field for field, model in self._without if model in {"", request.model}}
-            response = await self._http.post("/chat/completions", chat_body(request, without))
+            response = await self._http.post("/chat/completions", chat_body(request, without, llama=self._is_llama))
             if response.status == HTTPStatus.OK:
                 return response
             try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from fireside.gen.v1 import model_pb2
 from fireside.runners.refusals import garbage
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
 
 LLAMA = "llama.cpp"
 _MAKERS = {"llamacpp": LLAMA, "vllm": "vLLM", "sglang": "SGLang", "library": "Ollama"}
+# OpenAI's own list has everything that it sells, and does not say what is for what.
+_OPENAI = ("openai", "system")
+_NO_CHAT = re.compile(
+    r"^(whisper|tts|dall-e|gpt-image|sora|davinci|babbage)|moderation|-(tts|transcribe|realtime|audio)"
+)
 _MOST_TOKENS = 0xFFFF_FFFF
 
 
@@ -68,8 +76,11 @@ def describe(runner: str, entries: Sequence[Listed], wanted: Sequence[str]) -> t
     `wanted`, unless empty, is what to offer, in its order; a server need not list all that it takes.
     """
     known = {entry.id: entry for entry in entries}
-    chosen = [known.get(name) or Listed(name) for name in dict.fromkeys(wanted)] if wanted else list(known.values())
     version = next((_MAKERS[entry.owned_by] for entry in entries if entry.owned_by in _MAKERS), "")
+    if version == LLAMA and len(entries) == 1:
+        # It has one model, and answers with it whatever name it is asked for.
+        known.update({name: replace(entries[0], id=name) for name in wanted})
+    chosen = [known.get(name) or Listed(name) for name in dict.fromkeys(wanted)] if wanted else list(known.values())
     return tuple(_model(runner, entry) for entry in chosen if entry.id), version
 
 
@@ -78,12 +89,14 @@ def _model(runner: str, entry: Listed) -> model_pb2.Model:
     embeds = "embed" in (entry.type or entry.id).lower()
     return model_pb2.Model(
         id=f"{runner}/{entry.id}",
-        display_name=entry.name or entry.id,
+        # llama.cpp names a model by its file.
+        display_name=entry.name or (PurePath(entry.id).stem if entry.id.endswith(".gguf") else entry.id),
         runner=runner,
         context_length=_context(entry),
         state=model_pb2.MODEL_STATE_READY,
         tasks=[model_pb2.MODEL_TASK_EMBED if embeds else model_pb2.MODEL_TASK_CHAT],
         vision="image" in inputs or entry.type == "vlm",
+        hidden=(entry.owned_by or "").startswith(_OPENAI) and _NO_CHAT.search(entry.id) is not None,
     )
 
 
