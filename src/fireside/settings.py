@@ -357,9 +357,7 @@ BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section not in {CLIENT, WORKER})
 _NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive", "secret_key", "workers"}
 WORKER_SETTINGS: Final = tuple(
-    setting
-    for setting in SETTINGS
-    if setting.section not in {CLIENT, _RUNNERS} and setting.name not in _NOT_OF_WORKERS
+    setting for setting in SETTINGS if setting.section not in {CLIENT, _RUNNERS} and setting.name not in _NOT_OF_WORKERS
 )
 GRPC_WITHOUT_EFFECT: Final = {
     "GRPC_MIN_PING_INTERVAL": "pings are answered at any rate, and none ends a connection",
