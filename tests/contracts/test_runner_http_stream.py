@@ -50,7 +50,7 @@ async def serving(serve: Serve, limits: StreamLimits | None = None) -> AsyncIter
         try:
             yield server, pool
         finally:
-            await pool.aclose()
+            pool.close()
             listening.close()
             await server.gone.wait()
 
@@ -67,14 +67,11 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
 
 
 async def whole(pool: Pool) -> bytes:
-    response = await pool.post("/chat", b"{}")
-    pieces: list[bytes] = []
-    while data := await response.read():
-        pieces.append(data)
-    assert response.at_end
+    response = await pool.request("POST", "/chat", b"{}")
+    body = await response.whole()
     response.close()
     response.close()
-    return b"".join(pieces)
+    return body
 
 
 async def test_a_connection_is_used_again_after_a_whole_response() -> None:
@@ -105,7 +102,7 @@ async def test_leaving_an_answer_closes_its_connection() -> None:
         raise ConnectionError
 
     async with serving(serve) as (server, pool):
-        response = await pool.post("/chat", b"{}")
+        response = await pool.request("POST", "/chat", b"{}")
         assert (response.content_type, await response.read()) == ("text/event-stream", b"abc")
         response.close()
         await server.gone.wait()
@@ -120,7 +117,7 @@ async def test_so_does_cancelling_the_wait_for_its_head() -> None:
         raise ConnectionError
 
     async with serving(serve) as (server, pool):
-        task = asyncio.create_task(pool.post("/chat", b"{}"))
+        task = asyncio.create_task(pool.request("POST", "/chat", b"{}"))
         await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -200,7 +197,7 @@ async def test_a_reader_that_is_slow_stops_the_sender_and_loses_nothing() -> Non
         sent.set()
 
     async with serving(serve) as (_, pool):
-        response = await pool.post("/chat", b"{}")
+        response = await pool.request("POST", "/chat", b"{}")
         total = len(await response.read())
         assert not sent.is_set()
         while data := await response.read():
@@ -216,10 +213,10 @@ async def test_a_connection_has_its_time() -> None:
     await listening.wait_closed()
     pool = Pool(Origin.of(f"http://127.0.0.1:{port}"), {})
     with pytest.raises(ConnectionRefusedError):
-        await pool.post("/", b"")
+        await pool.request("GET", "/")
     slow = Pool(Origin.of(f"http://127.0.0.1:{port}"), {}, StreamLimits(connect=0.0))
     with pytest.raises(SlowConnectionError):
-        await slow.post("/", b"")
+        await slow.request("GET", "/")
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "localhost:11434", "http://x/?a=b"])

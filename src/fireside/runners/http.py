@@ -8,36 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import aiohttp
-
+from fireside import __version__
 from fireside.core.errors import UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import RunnerInfo
+from fireside.runners.http_framing import BrokenHttpError
+from fireside.runners.http_stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
 from fireside.runners.refusals import died, garbage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
-    from types import SimpleNamespace
 
     from fireside.core.errors import FiresideError
     from fireside.runners.base import BackendOptions
+    from fireside.runners.http_stream import StreamedResponse
 
 _Item = TypeVar("_Item", covariant=True)  # noqa: PLC0105 - private to this file.
 _Read = TypeVar("_Read")
 
-# Warm connections are kept for longer than people take to read an answer; most servers close them sooner.
-_KEEP_WARM = 120.0
 _WHOLE_ANSWER = 30.0
 # How long the end of a response may lag behind the end of the answer for its connection to be used again.
 _TAIL = 0.25
 _LARGEST_BODY = 64 << 20
 _LARGEST_REFUSAL = 64 << 10
-_BUFFER = 256 << 10
 
 
 class Reader(Protocol[_Item]):
@@ -63,9 +61,9 @@ class Endpoint:
         self._base = base
         self._secret = options.secret
         self._connect_timeout = options.connect_timeout
-        self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
 
-    async def post(self, path: str, body: bytes) -> aiohttp.ClientResponse:
+    async def post(self, path: str, body: bytes) -> StreamedResponse:
         """Sends `body`, JSON, and returns the response with its body unread. Close it.
 
         Raises UnavailableError: RUNNER_CONNECT_TIMEOUT, RUNNER_UNAVAILABLE, RUNNER_DIED, RUNNER_FAILED.
@@ -88,7 +86,7 @@ class Endpoint:
             message = f"{self._place} took the connection but does not answer."
             raise UnavailableError("RUNNER_UNAVAILABLE", message) from None
 
-    async def body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def body(self, response: StreamedResponse) -> bytes:
         """The whole body, with the secret blotted out should the server repeat it.
 
         A refusal is cut after 64 KiB. Raises UnavailableError: RUNNER_DIED, and RUNNER_FAILED for one that is too large.
@@ -102,11 +100,11 @@ class Endpoint:
         if size > _LARGEST_BODY:
             raise garbage("it is too large")
         if response.status in range(300, 400):
-            return f"it points to {response.headers.get('Location', 'nowhere')}".encode()
+            return f"it points to {response.headers.get('location', 'nowhere')}".encode()
         whole = b"".join(pieces)
         return whole.replace(self._secret.encode(), b"***") if self._secret else whole
 
-    async def items(self, response: aiohttp.ClientResponse, reader: Reader[_Read]) -> AsyncGenerator[_Read]:
+    async def items(self, response: StreamedResponse, reader: Reader[_Read]) -> AsyncGenerator[_Read]:
         """What `reader` makes of the response as it arrives. Leaving closes the connection at once.
 
         After a whole answer the connection goes back into the pool.
@@ -124,58 +122,41 @@ class Endpoint:
 
     async def aclose(self) -> None:
         """Closes the connections, those in use too."""
-        if self._session is not None:
-            await self._session.close()
+        if self._pool is not None:
+            self._pool.close()
 
-    async def _request(self, method: str, path: str, body: bytes | None) -> aiohttp.ClientResponse:
-        """The response. On a warm connection that the server has closed meanwhile, it asks again on another one.
-
-        Not all servers say beforehand that they will close, and so the news can cross with the request.
-        """
-        while True:
-            attempt = _Attempt()
-            try:
-                return await self._open().request(
-                    method, self._base + path, data=body, allow_redirects=False, trace_request_ctx=attempt
-                )
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if not attempt.warm:
-                    raise self._unreachable(error) from error
-            except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-                raise self._unreachable(error) from error
+    async def _request(self, method: str, path: str, body: bytes | None) -> StreamedResponse:
+        try:
+            return await self._open().request(method, path, body)
+        except (OSError, ValueError) as error:
+            raise self._unreachable(error) from error
 
     @staticmethod
-    async def _read(response: aiohttp.ClientResponse) -> bytes:
+    async def _read(response: StreamedResponse) -> bytes:
         try:
-            return await response.content.readany()
-        except (aiohttp.ClientError, ConnectionError) as error:
+            return await response.read()
+        except ConnectionError as error:
             raise died() from error
 
     @staticmethod
-    async def _to_the_end(response: aiohttp.ClientResponse) -> None:
+    async def _to_the_end(response: StreamedResponse) -> None:
         """A response that is read to its end leaves its connection to the next request."""
         try:
             async with asyncio.timeout(_TAIL):
-                while not response.content.at_eof():
-                    await response.content.readany()
-        except (TimeoutError, aiohttp.ClientError, ConnectionError):
+                await response.whole()
+        except (TimeoutError, ConnectionError):
             # It goes without: `close` follows.
             return
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+    def _open(self) -> Pool:
+        """The connections. ValueError: the address is not a URL."""
+        if self._pool is None:
+            headers = {"user-agent": f"Fireside/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+            headers["content-type"] = "application/json"
             if self._secret:
-                headers["Authorization"] = f"Bearer {self._secret}"
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_WARM),
-                timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_timeout),
-                headers=headers,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[_noting_warmth()],
-                read_bufsize=_BUFFER,
-            )
-        return self._session
+                headers["authorization"] = f"Bearer {self._secret}"
+            self._pool = Pool(Origin.of(self._base), headers, StreamLimits(connect=self._connect_timeout))
+        return self._pool
 
     @property
     def _place(self) -> str:
@@ -185,45 +166,26 @@ class Endpoint:
     def _unreachable(self, error: Exception) -> UnavailableError:
         place = self._place
         match error:
-            case aiohttp.ConnectionTimeoutError():
+            case SlowConnectionError():
                 return UnavailableError(
                     "RUNNER_CONNECT_TIMEOUT",
                     f"{place} could not be connected to within {self._connect_timeout:g} s. Is it running, and is the address right?",
                 )
-            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            case ssl.SSLError():
                 return UnavailableError(
                     "RUNNER_UNAVAILABLE", f"{place} does not offer TLS that this machine trusts ({_first_line(error)})."
                 )
-            case aiohttp.ClientConnectorError():
-                reason = _first_line(error.os_error)
+            case BrokenHttpError():
+                return UnavailableError("RUNNER_FAILED", f"{place} does not speak HTTP there ({_first_line(error)}).")
+            case LostConnectionError():
+                return UnavailableError("RUNNER_DIED", f"{place} broke the connection before it answered. Try again.")
+            case OSError():
                 return UnavailableError(
                     "RUNNER_UNAVAILABLE",
-                    f"{place} cannot be reached ({reason}). Is it running, and is the address right?",
+                    f"{place} cannot be reached ({_first_line(error)}). Is it running, and is the address right?",
                 )
-            case aiohttp.ClientResponseError():
-                return UnavailableError("RUNNER_FAILED", f"{place} does not speak HTTP there ({_first_line(error)}).")
-            case ValueError():
-                return UnavailableError("RUNNER_UNAVAILABLE", f"{place} has an address that is not a URL.")
             case _:
-                return UnavailableError("RUNNER_DIED", f"{place} broke the connection before it answered. Try again.")
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """A request that is being made. `warm`: its connection was used before."""
-
-    warm: bool = False
-
-
-def _noting_warmth() -> aiohttp.TraceConfig:
-    async def note(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
-        attempt = context.trace_request_ctx
-        if isinstance(attempt, _Attempt):
-            attempt.warm = True
-
-    config = aiohttp.TraceConfig()
-    config.on_connection_reuseconn.append(note)
-    return config
+                return UnavailableError("RUNNER_UNAVAILABLE", f"{place} has an address that is not a URL.")
 
 
 def _first_line(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """A lean HTTP/1.1 client for answers that arrive bit by bit: a warm pool of connections to one server. No general client.
 
 Every token of a backend behind HTTP passes through here, so this hands over what a read of the socket brought, with as
-little as possible in between: half of what aiohttp costs for a token. It knows no
+little as possible in between: two thirds of what aiohttp costs for a token. It knows no
 proxies, cookies or redirects.
 """
 
@@ -81,16 +81,16 @@ class Pool:
         if any(character in line for line in lines for character in "\r\n\0"):
             message = "a header field has a line break in it"
             raise ValueError(message)
-        self._fields = "\r\n".join(lines).encode("latin-1", "replace")
+        self._fields = "\r\n".join(lines).encode()
 
-    async def post(self, path: str, body: bytes) -> StreamedResponse:
-        """Sends `body` and returns the response when its head is there. Close it.
+    async def request(self, method: str, path: str, body: bytes | None = None) -> StreamedResponse:
+        """Sends a request and returns the response when its head is there. Close it.
 
         Raises SlowConnectionError, OSError (ssl.SSLError included), BrokenHttpError and LostConnectionError.
         """
-        request = b"POST %b HTTP/1.1\r\n%b\r\ncontent-length: %d\r\n\r\n%b" % (
-            f"{self._origin.path}{path}".encode("ascii", "replace"), self._fields, len(body), body,
-        )  # fmt: skip
+        length = b"" if body is None else b"content-length: %d\r\n" % len(body)
+        head = f"{method} {self._origin.path}{path} HTTP/1.1\r\n".encode("ascii", "replace")
+        request = b"%b%b\r\n%b\r\n%b" % (head, self._fields, length, body or b"")
         while (connection := self._warm()) is not None:
             try:
                 return await self._exchange(connection, request)
@@ -100,7 +100,7 @@ class Pool:
                     raise
         return await self._exchange(await self._connect(), request)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Closes all connections, those in use too."""
         for connection in list(self._open):
             connection.abort()
@@ -161,19 +161,19 @@ class StreamedResponse:
     """A response whose body is read as it arrives. Names of header fields are in lower case."""
 
     status: int
-    fields: Mapping[str, str]
+    headers: Mapping[str, str]
     _connection: Connection
     _unpack: Callable[[bytes], bytes] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Servers that compress though nobody asked them to are understood."""
-        if self.fields.get("content-encoding", "identity") in {"gzip", "x-gzip", "deflate"}:
+        if self.headers.get("content-encoding", "identity") in {"gzip", "x-gzip", "deflate"}:
             self._unpack = zlib.decompressobj(47).decompress
 
     @property
     def content_type(self) -> str:
         """Without its parameters, in lower case."""
-        return self.fields.get("content-type", "").partition(";")[0].strip().lower()
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     async def read(self) -> bytes:
         """What has come of the body, at least a byte; empty at its end. Raises LostConnectionError, BrokenHttpError."""
@@ -188,10 +188,12 @@ class StreamedResponse:
                 raise BrokenHttpError(str(error)) from error
         return b""
 
-    @property
-    def at_end(self) -> bool:
-        """Whether all of the body has been read."""
-        return self._connection.done
+    async def whole(self) -> bytes:
+        """What is left of the body. Raises as `read`."""
+        pieces: list[bytes] = []
+        while data := await self.read():
+            pieces.append(data)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Gives the connection back if the body is at its end, else cuts it off. Doing it twice does nothing."""

@@ -12,12 +12,12 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-import aiohttp
 import msgspec
 
 from fireside.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
+from fireside.runners.http_stream import Origin, Pool
 from fireside.runners.llama_engine import LlamaEngine, LlamaOptions, slot_context
 from fireside.runners.llama_request import ChatRequest, chat_messages
 from fireside.runners.openai_wire import EventReader, refusal
@@ -43,7 +43,6 @@ class LlamaRunner:
         self._options = options
         self._known = {weights.model: weights for weights in known}
         self._engines: dict[str, LlamaEngine] = {}
-        self._session: aiohttp.ClientSession | None = None
         self._warming: set[asyncio.Task[None]] = set()
 
     @property
@@ -120,20 +119,20 @@ class LlamaRunner:
             task.cancel()
         await asyncio.gather(*self._warming, return_exceptions=True)
         await asyncio.gather(*(engine.aclose() for engine in self._engines.values()))
-        if self._session is not None:
-            await self._session.close()
 
     async def _answer(self, engine: LlamaEngine, address: Address, body: bytes) -> AsyncGenerator[Delta]:
         """One request to the engine. Leaving closes the connection, and that stops the engine."""
         reader = EventReader()
-        response: aiohttp.ClientResponse | None = None
+        # The engine closes each connection after its answer, and so there is nothing to keep.
+        headers = {"authorization": f"Bearer {address.key}", "content-type": "application/json"}
+        pool = Pool(Origin.of(address.url), headers)
         engine.begin_answer()
         try:
-            response = await self._post(address, body)
+            response = await pool.request("POST", _CHAT_PATH, body)
             if response.status != HTTPStatus.OK:
-                raise refusal(response.status, await response.read())
+                raise refusal(response.status, await response.whole())
             while not reader.ended:
-                data = await response.content.readany()
+                data = await response.read()
                 if not data:
                     raise await engine.loss(address)
                 before = reader.events
@@ -141,23 +140,11 @@ class LlamaRunner:
                     yield delta
                 if reader.events != before:
                     engine.moved()
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except ConnectionError as error:
             raise await engine.loss(address) from error
         finally:
-            if response is not None:
-                response.close()
+            pool.close()
             engine.end_answer()
-
-    async def _post(self, address: Address, body: bytes) -> aiohttp.ClientResponse:
-        if self._session is None:
-            # The engine closes each connection after its answer, and so there is nothing to pool.
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(force_close=True, limit=0),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-                auto_decompress=False,
-            )
-        headers = {"Authorization": f"Bearer {address.key}", "Content-Type": "application/json"}
-        return await self._session.post(address.url + _CHAT_PATH, data=body, headers=headers)
 
     def _describe(self, weights: Weights, verdict: Verdict) -> model_pb2.Model:
         problem = ""

@@ -26,10 +26,9 @@ from fireside.runners.refusals import garbage, not_offered, retry_after
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    import aiohttp
-
     from fireside.gen.v1 import model_pb2
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
+    from fireside.runners.http_stream import StreamedResponse
     from fireside.runners.ollama_models import Running
 
 _PASTED = ("/v1", "/api")
@@ -130,7 +129,7 @@ class OllamaRunner:
         if self._options.models and full_name(model) not in map(full_name, self._options.models):
             raise not_offered(model)
 
-    async def _ask(self, request: GenerateRequest) -> aiohttp.ClientResponse:
+    async def _ask(self, request: GenerateRequest) -> StreamedResponse:
         """The response to the request, asked again without thinking when the model turns out not to."""
         name = full_name(request.model)
         think = _THINKS in (self._shown(name).capabilities or ()) and name not in self._unthinking
@@ -144,7 +143,7 @@ class OllamaRunner:
             return await self._ask(request)
         return response
 
-    async def _accepted(self, response: aiohttp.ClientResponse, model: str) -> None:
+    async def _accepted(self, response: StreamedResponse, model: str) -> None:
         """Returns if the response is what was asked for; else closes it and raises what it says."""
         if response.status == HTTPStatus.OK:
             return

@@ -142,10 +142,13 @@ def died() -> UnavailableError:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by the headers Retry-After (seconds or a date) or Retry-After-Ms; None without a sensible one."""
-    value = headers.get("Retry-After", "").strip()
+    """Seconds to wait by the headers Retry-After (seconds or a date) or Retry-After-Ms; None without a sensible one.
+
+    Names of `headers` are in lower case.
+    """
+    value = headers.get("retry-after", "").strip()
     try:
-        if milliseconds := headers.get("Retry-After-Ms"):
+        if milliseconds := headers.get("retry-after-ms"):
             seconds = float(milliseconds) / 1000
         elif re.fullmatch(r"\d+(\.\d+)?", value):
             seconds = float(value)
