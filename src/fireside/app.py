@@ -125,28 +125,37 @@ def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
             # The queue is where the model is, so that all processes share one.
             runners.append(ManagedRunner(_reached(seat.local), ManagedOptions(failures_to_rest=0)))
     elif config.local_model:
-        options = LlamaOptions(
-            models_dir=config.models_dir,
-            slots=config.llama_slots,
-            context_tokens=config.llama_context,
-            threads=config.llama_threads,
-            idle_stop=config.llama_idle_stop,
-        )
-        local = LlamaRunner(options)
-        # Whoever opens the page now wants the first answer soon; unused, the process ends after the idle time.
-        local.prewarm()
-        limits = ManagedOptions(
-            concurrency=config.llama_slots,
-            queue_length=config.queue_length,
-            queue_wait=config.queue_wait,
-            # Loading and reading a long prompt take their time on a small machine; the engine watches itself for hangs.
-            timeouts=Timeouts(first_token=900.0),
-            failures_to_rest=0,
-        )
-        runners.append(ManagedRunner(local, limits, local.refuse))
-    # Neither is ever left alone: the engine of the local model has its own pauses, and a script fails as it was told to.
+        runners.append(local_runner(config))
+    return [*runners, scripted_runner()]
+
+
+def local_runner(config: Config) -> ManagedRunner:
+    """The embedded model, which begins to load. It is never left alone: its engine has its own pauses."""
+    options = LlamaOptions(
+        models_dir=config.models_dir,
+        slots=config.llama_slots,
+        context_tokens=config.llama_context,
+        threads=config.llama_threads,
+        idle_stop=config.llama_idle_stop,
+    )
+    local = LlamaRunner(options)
+    # Whoever opens the page now wants the first answer soon; unused, the process ends after the idle time.
+    local.prewarm()
+    limits = ManagedOptions(
+        concurrency=config.llama_slots,
+        queue_length=config.queue_length,
+        queue_wait=config.queue_wait,
+        # Loading and reading a long prompt take their time on a small machine; the engine watches itself for hangs.
+        timeouts=Timeouts(first_token=900.0),
+        failures_to_rest=0,
+    )
+    return ManagedRunner(local, limits, local.refuse)
+
+
+def scripted_runner() -> ManagedRunner:
+    """The scripted models. They are never left alone: a script fails as it was told to."""
     scripted = ScriptedRunner()
-    return [*runners, ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)]
+    return ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)
 
 
 def _reached(local: BackendOptions) -> Runner:
@@ -172,7 +181,13 @@ def registry_options(config: Config) -> RegistryOptions:
         retries=config.runner_retries,
         fallback=config.runner_fallback,
     )
-    defaults = Defaults(managed=managed, connect_timeout=config.runner_connect_timeout)
+    defaults = Defaults(
+        managed=managed,
+        connect_timeout=config.runner_connect_timeout,
+        max_message_length=config.grpc_max_message_length,
+        keepalive_time=config.grpc_keepalive_time,
+        keepalive_timeout=config.grpc_keepalive_timeout,
+    )
     return RegistryOptions(declared=config.runners, aliases=config.model_aliases, defaults=defaults)
 
 

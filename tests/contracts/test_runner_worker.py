@@ -24,7 +24,7 @@ from fireside.edge.worker_answer import Answer
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.gen.worker.v1 import worker_service_pb2 as pb
 from fireside.runners.base import BackendOptions, Delta, Finished, GenerateRequest, Text, WholePart
-from fireside.runners.grpc_channel import Call, Channels, GrpcOptions
+from fireside.runners.grpc_channel import Call, Channels
 from fireside.runners.scripted import ScriptedRunner
 from fireside.runners.worker import WorkerRunner
 from fireside.runners.worker_wire import deltas_of, request_bytes
@@ -86,7 +86,7 @@ async def test_the_whole_request_arrives() -> None:
 
 async def test_what_is_ready_travels_together_and_nothing_is_lost() -> None:
     async with worker_served(ScriptedRunner()) as address:
-        channels = Channels(BackendOptions(name="far", addresses=(address,)), GrpcOptions())
+        channels = Channels(BackendOptions(name="far", addresses=(address,)))
         call = Call(GENERATE, request_bytes(ask("tokens=20000")))
         async with asyncio.timeout(50), aclosing(channels.stream(address, call)) as payloads:
             messages = [deltas_of(payload) async for payload in payloads]

@@ -121,40 +121,12 @@ class WorkerApp:
 
 async def open_worker(config: Config, *, coalesce: bool = True) -> WorkerApp:
     """The model of this machine, or the scripted ones, behind a worker's edge."""
+    from fireside.app import local_runner, scripted_runner
     from fireside.edge.worker import WorkerEdge, WorkerOptions
 
-    runner = _runner(config)
+    runner = local_runner(config) if config.local_model else scripted_runner()
     options = WorkerOptions(token=config.worker_token, read_max_bytes=config.grpc_max_message_length, coalesce=coalesce)
     return WorkerApp(runner, WorkerEdge(runner, options, runner.admit))
-
-
-def _runner(config: Config) -> ManagedRunner:
-    from fireside.runners.managed import ManagedOptions, ManagedRunner
-
-    if not config.local_model:
-        from fireside.runners.scripted import ScriptedRunner
-
-        return ManagedRunner(ScriptedRunner(), ManagedOptions(failures_to_rest=0))
-    from fireside.runners.llama import LlamaRunner
-    from fireside.runners.llama_engine import LlamaOptions
-
-    options = LlamaOptions(
-        models_dir=config.models_dir,
-        slots=config.llama_slots,
-        context_tokens=config.llama_context,
-        threads=config.llama_threads,
-        idle_stop=config.llama_idle_stop,
-    )
-    local = LlamaRunner(options)
-    local.prewarm()
-    limits = ManagedOptions(
-        concurrency=config.llama_slots,
-        queue_length=config.queue_length,
-        queue_wait=config.queue_wait,
-        # The engine has its own pauses after failures.
-        failures_to_rest=0,
-    )
-    return ManagedRunner(local, limits)
 
 
 def _run(config: Config, listening: Listening, tls: TlsFiles | None, extras: _Extras) -> None:

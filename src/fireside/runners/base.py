@@ -145,7 +145,9 @@ class BackendOptions:
     """How a runner outside this process is reached: what its adapter is made from.
 
     `addresses` are as RunnerSpec has them, checked; `models` limits or replaces what it lists; `secret` is the API key
-    or token, empty for none; `connect_timeout` is in seconds.
+    or token, empty for none; `connect_timeout` is in seconds. Of the gRPC kinds alone: `max_message_length` is in
+    bytes; a connection that is silent for `keepalive_time` (0: any time) is probed, and given up when that is not
+    answered within `keepalive_timeout`, both in seconds.
     """
 
     name: str
@@ -154,6 +156,9 @@ class BackendOptions:
     models: tuple[str, ...] = ()
     keep_alive: str = ""
     connect_timeout: float = 10.0
+    max_message_length: int = 64 * 1024 * 1024
+    keepalive_time: float = 30.0
+    keepalive_timeout: float = 10.0
 
 
 class Runner(Protocol):

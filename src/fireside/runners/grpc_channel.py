@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from fireside.runners.base import BackendOptions
 
 
-@dataclass(frozen=True, slots=True)
-class GrpcOptions:
-    """How connections are kept. Times are in seconds."""
-
-    max_message_length: int = 64 * 1024 * 1024
-    """Bytes of the longest message, either way; it keeps a broken peer from filling the memory."""
-
-    keepalive_time: float = 30.0
-    """How long a connection may be silent, with or without calls, before the peer is probed; 0 never probes."""
-
-    keepalive_timeout: float = 10.0
-    """How long a probe may stay unanswered before the connection is given up, and its calls fail."""
-
-
 _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
@@ -75,10 +61,10 @@ class Call:
 class Channels:
     """The connections. They are made when first used, and again when they were lost."""
 
-    def __init__(self, options: BackendOptions, grpc_options: GrpcOptions) -> None:
+    def __init__(self, options: BackendOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
-        self._arguments = _arguments(grpc_options, options.connect_timeout)
+        self._arguments = _arguments(options)
         self._channels: dict[str, Any] = {}
         self._stubs: dict[tuple[str, str], Any] = {}
         self._metadata = (("authorization", f"Bearer {options.secret}"),) if options.secret else ()
@@ -159,14 +145,14 @@ class Channels:
         return stub
 
 
-def _arguments(options: GrpcOptions, connect_timeout: float) -> tuple[tuple[str, int], ...]:
+def _arguments(options: BackendOptions) -> tuple[tuple[str, int], ...]:
     """The options as grpcio has them."""
     size = min(options.max_message_length, 2**31 - 1)
     limits = (
         ("grpc.max_receive_message_length", size),
         ("grpc.max_send_message_length", size),
         # How long grpcio itself tries to connect, in spite of the name: a little longer than we wait.
-        ("grpc.min_reconnect_backoff_ms", int(connect_timeout * 1000) + 1000),
+        ("grpc.min_reconnect_backoff_ms", int(options.connect_timeout * 1000) + 1000),
     )
     if not options.keepalive_time:
         return (*limits, *_OPTIONS)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from fireside.core.errors import FiresideError
-from fireside.runners.grpc_channel import Call, Channels, GrpcOptions
+from fireside.runners.grpc_channel import Call, Channels
 from fireside.runners.grpc_errors import garbled, is_away
 from fireside.runners.router import router_for
 
@@ -37,12 +37,11 @@ class Fleet:
     def __init__(
         self,
         options: BackendOptions,
-        grpc_options: GrpcOptions | None = None,
         serves: Callable[[str, str], bool] = lambda _address, _model: True,
     ) -> None:
         """Connects to nothing yet. `serves(address, model)` says whether an address has a model, as far as is known."""
         self._options = options
-        self._channels = Channels(options, grpc_options or GrpcOptions())
+        self._channels = Channels(options)
         self._router = router_for(options.addresses, serves)
         self._farewells: set[asyncio.Task[None]] = set()
 

@@ -24,10 +24,13 @@ _PURPOSE = "runner secret"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What a runner takes that does not say otherwise. `connect_timeout` is in seconds."""
+    """What a runner takes that does not say otherwise. `connect_timeout` is in seconds; the rest as BackendOptions."""
 
     managed: ManagedOptions = field(default_factory=ManagedOptions)
     connect_timeout: float = 10.0
+    max_message_length: int = 64 * 1024 * 1024
+    keepalive_time: float = 30.0
+    keepalive_timeout: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class Maker:
             models=tuple(spec.models),
             keep_alive=spec.keep_alive,
             connect_timeout=_or(spec.timeouts, "connect", self._defaults.connect_timeout),
+            max_message_length=self._defaults.max_message_length,
+            keepalive_time=self._defaults.keepalive_time,
+            keepalive_timeout=self._defaults.keepalive_timeout,
         )
         options = self.options(spec)
         return Recipe(spec.kind, backend, options.concurrency, options.queue_length, problem)

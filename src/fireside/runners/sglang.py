@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from fireside.gen.v1 import model_pb2
     from fireside.runners.base import BackendOptions, Delta, Embeddings, GenerateRequest
-    from fireside.runners.grpc_channel import GrpcOptions
 
 _SERVICE = "/sglang.runtime.v1.SglangService"
 
@@ -50,11 +49,11 @@ class _ServerInfo(msgspec.Struct):
 class SGLangRunner:
     """The models of SGLang servers."""
 
-    def __init__(self, options: BackendOptions, grpc_options: GrpcOptions | None = None) -> None:
+    def __init__(self, options: BackendOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
         self._offers: dict[str, frozenset[str]] = {}
-        self._fleet = Fleet(options, grpc_options, self._serves)
+        self._fleet = Fleet(options, self._serves)
         self._seen: tuple[model_pb2.Model, ...] = ()
 
     @property

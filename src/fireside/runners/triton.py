@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from fireside.runners.base import BackendOptions, Delta, Embeddings, GenerateRequest
-    from fireside.runners.grpc_channel import GrpcOptions
 
 _SERVICE = "/inference.GRPCInferenceService"
 _TOO_LONG = re.compile(r"maximum model length", re.IGNORECASE)
@@ -36,11 +35,11 @@ _NO_MODEL = re.compile(r"unknown model|is not found|not ready|failed to load|no 
 class TritonRunner:
     """The text models of Triton servers."""
 
-    def __init__(self, options: BackendOptions, grpc_options: GrpcOptions | None = None) -> None:
+    def __init__(self, options: BackendOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
         self._offers: dict[str, frozenset[str]] = {}
-        self._fleet = Fleet(options, grpc_options, self._serves)
+        self._fleet = Fleet(options, self._serves)
         # What a model takes, by its name: it does not change while the server runs.
         self._inputs: dict[str, frozenset[str]] = {}
         self._seen: tuple[model_pb2.Model, ...] = ()

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
-    from fireside.runners.grpc_channel import GrpcOptions
 
 _SERVICE = "/fireside.worker.v1.WorkerService"
 # So many vectors fit into one message of the default length, whatever the model.
@@ -35,10 +34,10 @@ _TEXTS_AT_ONCE = 128
 class WorkerRunner:
     """The models of workers, `<name>/<model>`."""
 
-    def __init__(self, options: BackendOptions, grpc_options: GrpcOptions | None = None) -> None:
+    def __init__(self, options: BackendOptions) -> None:
         """Connects to nothing yet."""
         self._options = options
-        self._fleet = Fleet(options, grpc_options, self._serves)
+        self._fleet = Fleet(options, self._serves)
         self._offers: dict[str, pb.InfoResponse] = {}
 
     @property
