@@ -319,7 +319,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="runner_fallback", kind=Kind.SWITCH, default=False, section=_RUNNERS,
-        help="Whether the next runner that has a model of the same name may stand in, before the first token.",
+        help="Whether the next runner with a model of the same name may stand in; those that are added later say so themselves.",
     ),
     Setting(
         name="workers", kind=Kind.INTEGER, default=1, minimum=1, maximum=64, section=_RUNNING,

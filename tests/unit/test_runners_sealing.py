@@ -89,3 +89,12 @@ def test_a_key_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "secret.key").mkdir()
     with pytest.raises(SecretKeyError, match="cannot be read"):
         FileKey(tmp_path / "secret.key").read()
+
+
+def test_a_file_system_without_links_gets_a_key_too(tmp_path: Path) -> None:
+    path = tmp_path / "secret.key"
+    key = FileKey(path)
+    key._new(b"ab" * 32)
+    key._new(b"cd" * 32)
+    assert path.read_bytes() == b"ab" * 32
+    assert path.stat().st_mode & 0o777 == 0o600

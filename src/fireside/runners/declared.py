@@ -21,6 +21,7 @@ RESERVED: Final = ("local", "scripted")
 """Names of what is built in."""
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
+_DISPLAY_NAMES = {OPENAI_URL: "OpenAI", "http://localhost:11434": "Ollama", "http://127.0.0.1:11434": "Ollama"}
 _NAME = re.compile("[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 _ALIAS = re.compile("[A-Za-z0-9]([A-Za-z0-9._:-]{0,98}[A-Za-z0-9])?")
 _MODEL_ID = re.compile("[^/]+/.+")
@@ -289,7 +290,7 @@ def runners_of_environment(environ: Mapping[str, str]) -> tuple[DeclaredRunner, 
     found: list[DeclaredRunner] = []
     variable, urls = _first(environ, OLLAMA_VARIABLES)
     for number, url in enumerate([url for url in urls if url], 1):
-        found.append(_of_variable("ollama", "Ollama", number, url, variable))
+        found.append(_of_variable("ollama", number, url, variable))
     variable, urls = _first(environ, OPENAI_URL_VARIABLES)
     key_variable, keys = _first(environ, OPENAI_KEY_VARIABLES)
     if not urls and keys:
@@ -301,7 +302,7 @@ def runners_of_environment(environ: Mapping[str, str]) -> tuple[DeclaredRunner, 
     for number, url in enumerate(urls, 1):
         key = keys[number - 1] if number <= len(keys) else ""
         if url or key:  # a key without an address is OpenAI's own
-            runner = _of_variable("openai", "OpenAI", number, url or OPENAI_URL, variable)
+            runner = _of_variable("openai", number, url or OPENAI_URL, variable)
             found.append(replace(runner, api_key=key))
     return tuple(found)
 
@@ -313,7 +314,7 @@ def _first(environ: Mapping[str, str], variables: Sequence[str]) -> tuple[str, l
     return variables[-1], []
 
 
-def _of_variable(kind: str, display_name: str, number: int, url: str, variable: str) -> DeclaredRunner:
+def _of_variable(kind: str, number: int, url: str, variable: str) -> DeclaredRunner:
     suffix = "" if number == 1 else f"-{number}"
     where = f"environment {variable}"
     try:
@@ -327,5 +328,5 @@ def _of_variable(kind: str, display_name: str, number: int, url: str, variable: 
         addresses=addresses,
         where=where,
         in_file=False,
-        display_name=display_name + (f" {number}" if number > 1 else ""),
+        display_name=_DISPLAY_NAMES.get(addresses[0], ""),
     )

@@ -114,8 +114,8 @@ class Registry:
         async with self._lock:
             await self._reload()
         for entry in self._entries.values():
-            if entry.definition.note:
-                logger.warning("Runner %s: %s", entry.definition.name, entry.definition.note)
+            if told := entry.definition.note or (entry.recipe.problem if entry.recipe else ""):
+                logger.warning("Runner %s: %s", entry.definition.name, told)
         if self._shelf.shared:
             self._watching = asyncio.create_task(self._watch_forever(), name="watch runners")
 
@@ -308,6 +308,8 @@ class Registry:
                     await self._reload()
             except UnavailableError as error:
                 logger.warning("Reading the runners again failed: %s", error)
+            except Exception:  # a defect must not end the watch
+                logger.exception("Reading the runners again failed")
 
 
 async def _looked_at(entries: Sequence[_Entry]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import binascii
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 _FORMAT = b"\x01"
 _NONCE_BYTES = 12
 _KEY_BYTES = 32
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _INFO = b"fireside secrets at rest, 1"
 
 
@@ -85,8 +87,17 @@ class FileKey:
                 os.link(name, self._path)
             except FileExistsError:
                 return
+            except OSError:
+                self._new(Path(name).read_bytes())
         finally:
             Path(name).unlink()
+
+    def _new(self, content: bytes) -> None:
+        """Makes the file where the file system has no links, if there is none: it is whole a moment after it is there."""
+        with suppress(FileExistsError), os.fdopen(os.open(self._path, _NEW, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 class Sealer:
