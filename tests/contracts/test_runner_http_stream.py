@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from fireside.edge import tls
+from fireside.runners import http_stream
 from fireside.runners.http_framing import BrokenHttpError
 from fireside.runners.http_stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
 
@@ -217,6 +221,27 @@ async def test_a_connection_has_its_time() -> None:
     slow = Pool(Origin.of(f"http://127.0.0.1:{port}"), {}, StreamLimits(connect=0.0))
     with pytest.raises(SlowConnectionError):
         await slow.request("GET", "/")
+
+
+async def test_tls_is_trusted_as_the_machine_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = tls.ensure_local(tmp_path, ["localhost"])
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(files.certificate, files.key)
+    server = Server(replying(OK + b"content-length: 2\r\n\r\nok"))
+    listening = await asyncio.start_server(server, "127.0.0.1", 0, ssl=secure)
+    port = listening.sockets[0].getsockname()[1]
+    pool = Pool(Origin.of(f"https://localhost:{port}"), {})
+    with pytest.raises(ssl.SSLCertVerificationError):
+        await pool.request("GET", "/")
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.authority))
+    http_stream.trusting.cache_clear()
+    try:
+        assert await whole(pool) == b"ok"
+    finally:
+        http_stream.trusting.cache_clear()
+        pool.close()
+        listening.close()
+    await server.gone.wait()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "http://", "localhost:11434", "http://x/?a=b"])

@@ -127,7 +127,7 @@ class Pool:
 
     async def _connect(self) -> Connection:
         origin = self._origin
-        secure = _trusting() if origin.scheme == "https" else None
+        secure = trusting() if origin.scheme == "https" else None
         try:
             async with asyncio.timeout(self._limits.connect):
                 _, protocol = await asyncio.get_running_loop().create_connection(
@@ -149,8 +149,8 @@ class Pool:
 
 
 @lru_cache(maxsize=1)
-def _trusting() -> ssl.SSLContext:
-    """Reading the machine's certificates takes 20 ms: once is enough."""
+def trusting() -> ssl.SSLContext:
+    """What trusts the machine's certificates (or those of SSL_CERT_FILE). Reading them takes 20 ms: once is enough."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
