@@ -14,7 +14,9 @@ from playwright.async_api import Browser, async_playwright, expect
 from fireside.cli.link import Link
 from tests.browser import FLAGS, PROJECT
 from tests.e2e.browsing import PATIENCE_MS, Browsing
+from tests.e2e.key_server import KeyServer, key_server
 from tests.e2e.scripts import link_to
+from tests.ollama_server import OllamaServer, ollama_server
 from tests.server_process import ServerProcess, server_process
 
 HERE = Path(__file__).parent
@@ -67,3 +69,24 @@ async def browsing(browser: Browser) -> AsyncIterator[Browsing]:
     yield opened
     await opened.close()
     assert opened.complaints() == []
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server of the test's own: it changes what all would share."""
+    with server_process(tmp_path) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def ollama() -> AsyncIterator[OllamaServer]:
+    """A server with Ollama's API."""
+    async with ollama_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def keyed() -> AsyncIterator[KeyServer]:
+    """An OpenAI-compatible server that wants a key."""
+    async with key_server() as server:
+        yield server

@@ -1,82 +1,17 @@
-"""The settings of runners: added, tried, changed, ordered, switched off and deleted, and what a chat makes of them."""
+"""Runners in the settings: added, tried, changed, ordered, switched off and deleted, and what a chat makes of them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import pytest
-import pytest_asyncio
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import expect
 
 from tests.e2e.browsing import Browsing
-from tests.e2e.key_server import KEY, MODEL, KeyServer, key_server
+from tests.e2e.key_server import KEY, MODEL, KeyServer
+from tests.e2e.runner_page import NOWHERE, SCREEN, card, fill, healthy, order, save
 from tests.e2e.scripts import begin, link_to, words
-from tests.e2e.test_accessibility import open_page, violations
-from tests.e2e.test_phone import PHONE
-from tests.ollama_server import CHAT, OllamaServer, ollama_server
-from tests.server_process import ServerProcess, server_process
-
-_SCREEN = "/settings/models"
-_NOWHERE = "http://127.0.0.1:9"
-_FILE = """
-[[runners]]
-name = "from-file"
-kind = "ollama"
-addresses = ["http://127.0.0.1:9"]
-"""
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server of the test's own: it changes what all would share."""
-    with server_process(tmp_path) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def ollama() -> AsyncIterator[OllamaServer]:
-    async with ollama_server() as server:
-        yield server
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def keyed() -> AsyncIterator[KeyServer]:
-    async with key_server() as server:
-        yield server
-
-
-def card(page: Page, name: str) -> Locator:
-    """The card of a runner."""
-    return page.locator(f'[data-testid=runner][data-runner="{name}"]')
-
-
-async def order(page: Page) -> list[str]:
-    """The names of the runners as they are shown."""
-    return await page.get_by_test_id("runner").evaluate_all("cards => cards.map(it => it.dataset.runner)")
-
-
-async def fill(page: Page, kind: str, name: str, address: str, key: str = "") -> Locator:
-    """Opens the form and fills it in."""
-    await page.get_by_test_id("runner-add").click()
-    form = page.get_by_test_id("runner-form")
-    await form.get_by_test_id("runner-kind").select_option(kind)
-    await form.get_by_test_id("runner-name").fill(name)
-    await form.get_by_test_id("runner-address").fill(address)
-    if key:
-        await form.get_by_test_id("runner-secret").fill(key)
-    return form
-
-
-async def save(form: Locator) -> None:
-    """Saves, and waits until the form is gone."""
-    await form.get_by_test_id("runner-save").click()
-    await expect(form).to_have_count(0)
-
-
-async def healthy(page: Page, name: str, health: str = "ok") -> None:
-    """Waits for a runner's light."""
-    await expect(card(page, name).get_by_test_id("runner-health")).to_have_attribute("data-health", health)
+from tests.ollama_server import CHAT, OllamaServer
+from tests.server_process import ServerProcess
 
 
 async def test_a_runner_is_tried_added_and_chatted_with(
@@ -86,7 +21,7 @@ async def test_a_runner_is_tried_added_and_chatted_with(
     page = chat.page
     await chat.show_settings()
     await page.get_by_test_id("open-runners").click()
-    await expect(page).to_have_url(own.url + _SCREEN)
+    await expect(page).to_have_url(own.url + SCREEN)
     await expect(page.get_by_test_id("runners")).to_be_focused()
     await page.get_by_test_id("runner-add").click()
     form = page.get_by_test_id("runner-form")
@@ -118,7 +53,7 @@ async def test_a_runner_is_tried_added_and_chatted_with(
 
 
 async def test_a_wrong_key_is_named_and_mended(own: ServerProcess, keyed: KeyServer, browsing: Browsing) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     form = await fill(page, "openai", "cloud", keyed.url, "sk-wrong")
     await form.get_by_test_id("runner-test").click()
@@ -144,7 +79,7 @@ async def test_a_wrong_key_is_named_and_mended(own: ServerProcess, keyed: KeySer
 async def test_an_answer_that_fails_for_the_key_leads_to_the_settings(
     own: ServerProcess, keyed: KeyServer, browsing: Browsing, tmp_path: Path
 ) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     form = await fill(page, "openai", "cloud", keyed.url, "sk-wrong")
     await form.get_by_test_id("runner-advanced").click()
@@ -168,7 +103,7 @@ async def test_a_runner_that_is_switched_off_leaves_the_picker(
     own: ServerProcess, ollama: OllamaServer, browsing: Browsing
 ) -> None:
     device = await browsing.device(own.url)
-    chat = await browsing.tab(device, _SCREEN)
+    chat = await browsing.tab(device, SCREEN)
     page = chat.page
     await save(await fill(page, "ollama", "box", ollama.url))
     await healthy(page, "box")
@@ -187,10 +122,10 @@ async def test_a_runner_that_is_switched_off_leaves_the_picker(
 
 
 async def test_runners_are_ordered_by_keyboard_and_by_dragging(own: ServerProcess, browsing: Browsing) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     for name in ("first", "second"):
-        await save(await fill(page, "ollama", name, _NOWHERE))
+        await save(await fill(page, "ollama", name, NOWHERE))
     await expect(card(page, "second")).to_be_visible()
     before = await order(page)
     assert before[-2:] == ["first", "second"]
@@ -211,9 +146,9 @@ async def test_runners_are_ordered_by_keyboard_and_by_dragging(own: ServerProces
 
 
 async def test_a_runner_is_deleted_only_after_a_question(own: ServerProcess, browsing: Browsing) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
-    await save(await fill(page, "ollama", "old", _NOWHERE))
+    await save(await fill(page, "ollama", "old", NOWHERE))
     await card(page, "old").get_by_test_id("runner-delete").click()
     await expect(page.get_by_test_id("confirm")).to_contain_text("Delete “old”?")
     await page.get_by_test_id("confirm-cancel").click()
@@ -229,7 +164,7 @@ async def test_a_runner_is_deleted_only_after_a_question(own: ServerProcess, bro
 
 async def test_what_is_wrong_is_said_at_its_field(own: ServerProcess, browsing: Browsing) -> None:
     browsing.expect(r"status of 4\d\d .*/CreateRunner")
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     form = await fill(page, "ollama", "Not A Name", "ftp://somewhere")
     await form.get_by_test_id("runner-save").click()
@@ -239,7 +174,7 @@ async def test_what_is_wrong_is_said_at_its_field(own: ServerProcess, browsing: 
     await form.get_by_test_id("runner-save").click()
     await expect(form.get_by_test_id("runner-address-error")).to_be_visible()
     await expect(form.get_by_test_id("runner-address")).to_be_focused()
-    await form.get_by_test_id("runner-address").fill(_NOWHERE)
+    await form.get_by_test_id("runner-address").fill(NOWHERE)
     await form.get_by_test_id("runner-advanced").click()
     await form.get_by_test_id("runner-keep-alive").fill("for ever")
     await form.get_by_test_id("runner-advanced").click()
@@ -249,7 +184,7 @@ async def test_what_is_wrong_is_said_at_its_field(own: ServerProcess, browsing: 
     await form.get_by_test_id("runner-keep-alive").fill("5m")
     await save(form)
     await expect(card(page, "box")).to_be_visible()
-    form = await fill(page, "ollama", "box", _NOWHERE)
+    form = await fill(page, "ollama", "box", NOWHERE)
     await form.get_by_test_id("runner-save").click()
     await expect(form.get_by_test_id("runner-name-error")).to_contain_text("already")
 
@@ -257,9 +192,9 @@ async def test_what_is_wrong_is_said_at_its_field(own: ServerProcess, browsing: 
 async def test_a_change_from_elsewhere_is_not_overwritten(own: ServerProcess, browsing: Browsing) -> None:
     browsing.expect(r"status of 409 .*/UpdateRunner")
     device = await browsing.device(own.url)
-    first = await browsing.tab(device, _SCREEN)
-    await save(await fill(first.page, "ollama", "box", _NOWHERE))
-    second = await browsing.tab(device, _SCREEN)
+    first = await browsing.tab(device, SCREEN)
+    await save(await fill(first.page, "ollama", "box", NOWHERE))
+    second = await browsing.tab(device, SCREEN)
     await card(second.page, "box").get_by_test_id("runner-edit").click()
     theirs = second.page.get_by_test_id("runner-form")
     await theirs.get_by_test_id("runner-display-name").fill("Theirs")
@@ -281,7 +216,7 @@ async def test_a_change_from_elsewhere_is_not_overwritten(own: ServerProcess, br
 async def test_a_model_is_downloaded_and_the_download_cancelled(
     own: ServerProcess, ollama: OllamaServer, browsing: Browsing
 ) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     await save(await fill(page, "ollama", "box", ollama.url))
     box = card(page, "box")
@@ -306,7 +241,7 @@ async def test_a_model_is_downloaded_and_the_download_cancelled(
 
 
 async def test_an_alias_stands_for_models(own: ServerProcess, ollama: OllamaServer, browsing: Browsing) -> None:
-    chat = await browsing.tab(await browsing.device(own.url), _SCREEN)
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
     page = chat.page
     await save(await fill(page, "ollama", "box", ollama.url))
     await healthy(page, "box")
@@ -330,72 +265,7 @@ async def test_an_alias_stands_for_models(own: ServerProcess, ollama: OllamaServ
     await page.locator('[data-testid=model-option][data-model="fast"]').click()
     await chat.send("By its other name")
     await chat.ended()
-    await chat.open(_SCREEN)
+    await chat.open(SCREEN)
     await alias.get_by_test_id("alias-delete").click()
     await page.get_by_test_id("confirm-action").click()
     await expect(alias).to_have_count(0)
-
-
-async def test_a_runner_of_the_file_is_locked_and_says_why(tmp_path: Path, browsing: Browsing) -> None:
-    (tmp_path / "fireside.toml").write_text(_FILE)
-    with server_process(tmp_path, "--config", str(tmp_path / "fireside.toml")) as server:
-        chat = await browsing.tab(await browsing.device(server.url), _SCREEN)
-        locked = card(chat.page, "from-file")
-        await expect(locked).to_contain_text("fireside.toml")
-        await expect(locked).to_contain_text("From the file")
-        for testid in ("runner-edit", "runner-delete", "runner-switch"):
-            await expect(locked.get_by_test_id(testid)).to_have_count(0)
-        await browsing.close()
-
-
-@pytest.mark.parametrize("look", ["desktop", "phone"])
-async def test_everybody_can_use_the_screen(
-    own: ServerProcess, ollama: OllamaServer, browsing: Browsing, look: str
-) -> None:
-    chat = await open_page(browsing, own.url, _SCREEN, look)
-    page = chat.page
-    await save(await fill(page, "ollama", "box", ollama.url))
-    await save(await fill(page, "openai", "gone", _NOWHERE, "sk-any"))
-    await healthy(page, "gone", "down")
-    await card(page, "box").get_by_test_id("runner-models-toggle").click()
-    await expect(card(page, "box").get_by_test_id("runner-model")).to_have_count(4)
-    assert await violations(chat) == []
-    await card(page, "gone").get_by_test_id("runner-edit").click()
-    form = page.get_by_test_id("runner-form")
-    await form.get_by_test_id("runner-advanced").click()
-    await form.get_by_test_id("runner-connect").fill("soon")
-    await form.get_by_test_id("runner-test").click()
-    await expect(form.get_by_test_id("runner-connect-error")).to_be_visible()
-    assert await violations(chat) == []
-    await page.keyboard.press("Escape")
-    await expect(form).to_have_count(0)
-    await page.get_by_test_id("alias-add").click()
-    assert await violations(chat) == []
-    await page.keyboard.press("Escape")
-    await page.get_by_test_id("runners-back").click()
-    await page.get_by_test_id("model-picker").click()
-    await expect(page.get_by_test_id("model-option").first).to_be_visible()
-    assert await violations(chat) == []
-
-
-async def test_it_fits_a_phone_in_chinese(own: ServerProcess, ollama: OllamaServer, browsing: Browsing) -> None:
-    chat = await browsing.tab(await browsing.device(own.url, **PHONE, locale="zh-CN"))
-    page = chat.page
-    await page.get_by_test_id("open-rail").tap()
-    await page.get_by_test_id("rail-sheet").get_by_test_id("open-settings").tap()
-    await page.get_by_test_id("open-runners").tap()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("模型与运行器")
-    await save(await fill(page, "ollama", "a-rather-long-name-for-such-a-small-one", ollama.url))
-    await expect(card(page, "a-rather-long-name-for-such-a-small-one")).to_be_visible()
-    assert await narrow(page)
-    await card(page, "a-rather-long-name-for-such-a-small-one").get_by_test_id("runner-edit").tap()
-    await page.get_by_test_id("runner-advanced").tap()
-    assert await narrow(page)
-
-
-async def narrow(page: Page) -> bool:
-    """Whether nothing that is shown is wider than the screen."""
-    return await page.evaluate(
-        "[...document.querySelectorAll('body *')].filter(it => it.checkVisibility() && !it.closest('.hidden-text'))"
-        ".every(it => it.getBoundingClientRect().right <= innerWidth + 1)"
-    )

@@ -13,6 +13,7 @@ import {
   GenerationSchema,
   GenerationSpecSchema,
   GenerationState,
+  HeartbeatSchema,
   type Event,
   type Generation,
   type GenerationSpec,
@@ -36,6 +37,7 @@ export class TestServer {
   readonly messages = new Map<string, Message>();
   readonly logs = new Map<string, Log>();
   readonly events: AccountEvent[] = [];
+  readonly beats: { readonly generationId: string; readonly events: Event[] }[] = [];
   readonly models = [create(ModelSchema, { id: "test/a", displayName: "A", default: true, state: ModelState.READY })];
   /** Names of the methods called, in order. */
   readonly calls: string[] = [];
@@ -103,14 +105,22 @@ export class TestServer {
     this.#append(generationId, { case: "delta", value: { partIndex, change: { case: "text", value: text } } });
   }
 
+  /** Says what a generation does; no part of its log. */
+  beat(generationId: string, heartbeat: MessageInitShape<typeof HeartbeatSchema>): void {
+    const event = create(EventSchema, { kind: { case: "heartbeat", value: create(HeartbeatSchema, heartbeat) } });
+    this.beats.push({ generationId, events: [event] });
+    this.#ring();
+  }
+
   reason(generationId: string, text: string, partIndex = 0): void {
     this.#append(generationId, { case: "delta", value: { partIndex, change: { case: "reasoning", value: text } } });
   }
 
-  end(generationId: string, finishReason = FinishReason.COMPLETE, reason = ""): void {
+  /** `model` stood in for the one that was asked. */
+  end(generationId: string, finishReason = FinishReason.COMPLETE, reason = "", model = ""): void {
     const error = reason === "" ? {} : { error: { reason, message: "It failed.", retryable: true } };
     const log = this.log(generationId);
-    this.#append(generationId, { case: "ended", value: { finishReason, etag: this.#etag(), ...error } });
+    this.#append(generationId, { case: "ended", value: { finishReason, etag: this.#etag(), model, ...error } });
     log.generation.state = GenerationState.ENDED;
     log.generation.finishReason = finishReason;
     this.messages.set(log.generation.messageId, this.#folded(log.events));

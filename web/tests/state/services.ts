@@ -140,6 +140,7 @@ class Services {
     if (cursor > this.server.events.length || cursor < this.server.pruned) {
       throw new ConnectError("bad cursor", Code.OutOfRange);
     }
+    let beats = this.server.beats.length;
     const positions = new Map(request.resume.map(({ generationId, afterSeq }) => [generationId, afterSeq]));
     const running = (): Generation[] =>
       [...this.server.logs.values()].map((log) => log.generation).filter(({ state }) => state === GenerationState.RUNNING);
@@ -158,6 +159,8 @@ class Services {
         positions.set(generationId, events.at(-1)?.seq ?? after);
         return events.length > 0 ? [{ generationId, events }] : [];
       });
+      generationEvents.push(...this.server.beats.slice(beats));
+      beats = this.server.beats.length;
       if (fresh.length + generationEvents.length > 0) yield { events: fresh, generationEvents };
       else await this.server.rung(epoch, context);
     }
