@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from fireside.runners.base import BackendOptions, Runner
 from fireside.runners.llama import LlamaRunner
 from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.managed import ManagedOptions, ManagedRunner
 from fireside.runners.ollama import OllamaRunner
 from fireside.runners.openai import OpenAIRunner
 from fireside.runners.scripted import ScriptedRunner
@@ -85,6 +86,15 @@ async def scripted(_request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         stops=False,
     )
     await runner.aclose()
+
+
+@asynccontextmanager
+async def managed(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """What wraps any runner keeps its promises too; with a limit, so that each answer takes a turn."""
+    async with scripted(request) as inner:
+        runner = ManagedRunner(inner.runner, ManagedOptions(concurrency=8, check_interval=0))
+        yield replace(inner, runner=runner)
+        await runner.aclose()
 
 
 @asynccontextmanager
@@ -219,6 +229,19 @@ async def fireside(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
         await runner.aclose()
 
 
+@asynccontextmanager
+async def worker_llama(request: pytest.FixtureRequest) -> AsyncGenerator[Subject]:
+    """Against a `fireside worker` process with the local model."""
+    models_dir: Path = request.getfixturevalue("local_models")
+    folder: Path = request.getfixturevalue("tmp_path_factory").mktemp("worker")
+    flags = ("--local-model", "true", "--models-dir", str(models_dir))
+    with worker_process(folder, *flags) as process:
+        runner = WorkerRunner(BackendOptions(name="far", addresses=(process.address,)))
+        model = QWEN.model
+        yield Subject(runner=runner, answers=model, endless=model, slow_to_start=model, long_prompt=LONG)
+        await runner.aclose()
+
+
 def _of_sglang(runner: SGLangRunner, server: SglangServer) -> Subject:
     return Subject(
         runner=runner,
@@ -283,11 +306,13 @@ Factory = Callable[[pytest.FixtureRequest], AbstractAsyncContextManager[Subject]
 _REAL = (pytest.mark.model, pytest.mark.slow)
 SUBJECTS: dict[str, tuple[Factory, tuple[pytest.MarkDecorator, ...]]] = {
     "scripted": (scripted, ()),
+    "managed": (managed, ()),
     "llama": (llama, _REAL),
     "openai": (openai, _REAL),
     "ollama": (ollama, ()),
     "fireside": (fireside, ()),
     "worker": (worker, ()),
+    "worker-llama": (worker_llama, _REAL),
     "sglang": (sglang, ()),
     "triton": (triton, ()),
     "sglang-rust": (sglang_rust, (pytest.mark.slow,)),
