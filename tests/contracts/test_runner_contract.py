@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import time
 import uuid
 from contextlib import aclosing
 from dataclasses import replace
@@ -164,10 +163,9 @@ async def test_cancelling_the_task_in_mid_answer_frees_the_runner(subject: Subje
     task = asyncio.create_task(consume())
     await started.wait()
     task.cancel()
-    began = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - began < 1
+    async with asyncio.timeout(PATIENCE):
+        with pytest.raises(asyncio.CancelledError):
+            await task
     await answers_soon(subject)
 
 

@@ -187,6 +187,23 @@ def test_reasoning_under_either_name_and_not_twice() -> None:
     )
 
 
+@given(st.lists(st.integers(0, 40)))
+def test_reasoning_in_tags_at_the_beginning_is_reasoning_however_it_is_cut(cuts: list[int]) -> None:
+    whole = "\n<think>a < b </thinks></think>\n<think> 1 < 2"
+    edges = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
+    deltas = told(events(*(delta(content=whole[start:end]) for start, end in pairwise(edges)), "[DONE]"))
+    assert deltas == [Reasoning("a < b </thinks>"), Text("\n<think> 1 < 2"), Finished(Finish.COMPLETE)]
+
+
+@pytest.mark.parametrize("text", ["<", " <thin", "<thing>", "a <think>b</think>", "</think>"])
+def test_other_tags_are_text(text: str) -> None:
+    assert told(events(*(delta(content=letter) for letter in text), "[DONE]"))[0] == Text(text)
+
+
+def test_reasoning_that_never_ends_is_told() -> None:
+    assert told(events(delta(content="<think>hm</th"), "[DONE]"))[0] == Reasoning("hm</th")
+
+
 def test_nulls_are_like_nothing() -> None:
     said = {"choices": [{"delta": {"content": None, "tool_calls": None}, "finish_reason": None}], "usage": None}
     last = {"choices": [{"delta": None, "finish_reason": "stop"}], "usage": {"prompt_tokens_details": None}}
@@ -288,11 +305,11 @@ def test_a_model_without_vectors_is_called_so() -> None:
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
-        ({"Retry-After": "12"}, 12.0),
-        ({"Retry-After-Ms": "250", "Retry-After": "1"}, 0.25),
-        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
-        ({"Retry-After": "999999"}, 3600.0),
-        ({"Retry-After": "soon"}, None),
+        ({"retry-after": "12"}, 12.0),
+        ({"retry-after-ms": "250", "retry-after": "1"}, 0.25),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "999999"}, 3600.0),
+        ({"retry-after": "soon"}, None),
         ({}, None),
     ],
 )

@@ -18,6 +18,7 @@ from fireside.runners.answer_lines import AnswerLines
 from fireside.runners.base import Activity, Embeddings, Finish, Finished, Progress, Reasoning, Text, WholePart
 from fireside.runners.prompt import clean
 from fireside.runners.refusals import Refusal, died, garbage
+from fireside.runners.think_tags import ThinkTags
 
 _FINISHES = {
     "length": Finish.LENGTH,
@@ -165,6 +166,7 @@ class EventReader(AnswerLines):
         """`model` is its name in errors."""
         super().__init__(model)
         self._calls: list[_Call] = []
+        self._tags = ThinkTags()
         self._finish: Finish | None = None
         self._usage = _Usage()
         self._prefilling = False
@@ -212,7 +214,11 @@ class EventReader(AnswerLines):
         content = delta.content
         if content:
             self._said_something = True
-            self._append(Text, content if isinstance(content, str) else "".join(part.text or "" for part in content))
+            text = content if isinstance(content, str) else "".join(part.text or "" for part in content)
+            if self._tags.over:
+                self._append(Text, text)
+            else:
+                self._tell(self._tags.split(text))
         if delta.refusal:
             self._said_something = True
             self._append(Text, delta.refusal)
@@ -220,6 +226,11 @@ class EventReader(AnswerLines):
             self._call(call)
         for image in delta.images or ():
             self._image(image)
+
+    def _tell(self, split: tuple[str, str]) -> None:
+        for kind, text in zip((Reasoning, Text), split, strict=True):
+            if text:
+                self._append(kind, text)
 
     def _call(self, call: _ToolCall) -> None:
         """Adds to the call that it goes on with, or begins one. Not all servers give an index, or an id."""
@@ -267,6 +278,7 @@ class EventReader(AnswerLines):
 
     def _end(self) -> None:
         self.ended = True
+        self._tell(self._tags.rest())
         finish = self._finish or Finish.COMPLETE
         for call in self._calls:
             call.part.id = call.part.id or f"call_{secrets.token_hex(8)}"
