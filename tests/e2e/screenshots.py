@@ -33,8 +33,11 @@ from fireside.store.tx import Tx
 from tests.browser import FLAGS, PROJECT
 from tests.e2e.browsing import Browsing
 from tests.e2e.chat_page import ChatPage
+from tests.e2e.key_server import key_server
+from tests.e2e.runner_page import SCREEN, card, fill, healthy, save
 from tests.e2e.screenshot_texts import CHINESE, ENGLISH, Scene
 from tests.e2e.test_phone import PHONE
+from tests.ollama_server import ollama_server
 from tests.server_process import ServerProcess, server_process
 
 _OWNER = "local"
@@ -110,6 +113,34 @@ async def shoot(browser: Browser, server: ServerProcess, conversation: str, name
     await browsing.close()
 
 
+async def shoot_runners(browser: Browser, folder: Path) -> None:
+    """Makes the picture of the settings of runners: one that works, one with a wrong key."""
+    async with ollama_server() as ollama, key_server() as keyed:
+        ollama.models[:] = ["qwen3:8b", "llama3.2:3b", "nomic-embed-text:latest"]
+        ollama.loaded.add("qwen3:8b")
+        with tempfile.TemporaryDirectory() as home, server_process(Path(home)) as server:
+            browsing = Browsing(browser)
+            device = await browsing.device(server.url, viewport={"width": 1280, "height": 860}, color_scheme="light")
+            page = (await browsing.tab(device, SCREEN)).page
+            for kind, name, address, key in (
+                ("ollama", "workshop", ollama.url, ""),
+                ("openai", "cloud", keyed.url, "sk-mistyped"),
+            ):
+                form = await fill(page, kind, name, address, key)
+                await form.get_by_test_id("runner-display-name").fill(name.capitalize())
+                await save(form)
+            await healthy(page, "cloud", "down")
+            for _ in range(2):
+                await card(page, "scripted").get_by_role("button", name="down").click()
+            await card(page, "workshop").get_by_test_id("runner-models-toggle").click()
+            await expect(card(page, "workshop").get_by_test_id("runner-model")).to_have_count(3)
+            await page.evaluate("document.querySelector('[data-testid=runners]').parentElement.scrollTo(0, 0)")
+            await page.mouse.move(0, 0)
+            await page.screenshot(path=folder / "runners.png")
+            print(folder / "runners.png", *browsing.complaints())
+            await browsing.close()
+
+
 async def main(browser_path: str, folder: Path) -> None:
     """Makes all of them."""
     async with async_playwright() as playwright:
@@ -121,6 +152,7 @@ async def main(browser_path: str, folder: Path) -> None:
                 with server_process(Path(home), "--local-model", "true", "--models-dir", str(models)) as server:
                     for name in (name for name, (wanted, _) in SHOTS.items() if wanted is scene):
                         await shoot(browser, server, conversation, name, folder)
+        await shoot_runners(browser, folder)
         await browser.close()
 
 

@@ -30,7 +30,7 @@ const NUMBERS: Record<RunnerKindName, RunnerKind> = {
 export const ADDRESSES: Record<AddableKind, string> = {
   ollama: "http://localhost:11434",
   openai: "https://api.openai.com/v1",
-  worker: "grpc://localhost:9090",
+  worker: "grpc://localhost:50051",
   sglang: "grpc://localhost:30000",
   triton: "grpc://localhost:8001",
 };
