@@ -13,8 +13,10 @@ import pytest
 from fireside.chat.fold import Fold
 from fireside.gen.v1 import chat_service_pb2 as chat
 from fireside.gen.v1 import conversation_service_pb2 as conversations
-from fireside.gen.v1 import generation_pb2, message_pb2, model_service_pb2
+from fireside.gen.v1 import generation_pb2, message_pb2, model_service_pb2, runner_pb2
+from fireside.gen.v1 import runner_service_pb2 as runners
 from tests.callers import CALLERS, METHODS, Caller, caller
+from tests.ollama_server import LIBRARY, ollama_server
 from tests.rig import new_uuid, send, text_of, text_part
 from tests.served import Served, serve
 from tests.server_process import server_process
@@ -111,6 +113,32 @@ async def use_generations(call: Recorder) -> None:
     assert got == stopped
 
 
+async def use_runners(call: Recorder, url: str) -> None:
+    """All of RunnerService, with an Ollama at `url`."""
+    spec = runner_pb2.RunnerSpec(name="shed", kind=runner_pb2.RUNNER_KIND_OLLAMA, addresses=[url])
+    tried = await call.unary("TestRunner", runners.TestRunnerRequest(spec=spec))
+    made = (await call.unary("CreateRunner", runners.CreateRunnerRequest(spec=spec))).runner
+    assert tried.status.health == made.status.health == runner_pb2.RUNNER_HEALTH_OK
+    got = await call.unary("GetRunner", runners.GetRunnerRequest(name="shed"))
+    assert (got.runner.spec, list(got.models)) == (spec, list(tried.models))
+    order = runners.OrderRunnersRequest(names=["shed", "scripted"])
+    ordered = (await call.unary("OrderRunners", order)).runners
+    assert [runner.spec for runner in ordered] == [
+        runner.spec for runner in (await call.unary("ListRunners", runners.ListRunnersRequest())).runners
+    ]
+    async with aclosing(call.stream("PullModel", runners.PullModelRequest(runner="shed", model=LIBRARY[0]))) as reports:
+        assert [report.status async for report in reports][-1] == "success"
+    alias = runner_pb2.ModelAlias(alias="fast", targets=["shed/" + LIBRARY[0]])
+    await call.unary("SetModelAlias", runners.SetModelAliasRequest(alias=alias))
+    (found,) = (await call.unary("ListModelAliases", runners.ListModelAliasesRequest())).aliases
+    assert found.targets == alias.targets
+    await call.unary("DeleteModelAlias", runners.DeleteModelAliasRequest(alias="fast"))
+    spec.disabled = True
+    off = (await call.unary("UpdateRunner", runners.UpdateRunnerRequest(spec=spec, etag=made.etag))).runner
+    assert off.status.health == runner_pb2.RUNNER_HEALTH_DISABLED
+    await call.unary("DeleteRunner", runners.DeleteRunnerRequest(name="shed"))
+
+
 async def use_converse(call: Recorder) -> None:
     spec = send("tokens=5")
     told: asyncio.Queue[chat.ConverseRequest | None] = asyncio.Queue()
@@ -141,6 +169,8 @@ async def test_every_rpc_works(served: Served, kind: str) -> None:
         models = (await call.unary("ListModels", model_service_pb2.ListModelsRequest(page_size=1))).models
         one = await call.unary("GetModel", model_service_pb2.GetModelRequest(model_id=models[0].id))
         assert one.model == models[0]
+        async with ollama_server() as ollama:
+            await use_runners(call, ollama.url)
         missing = METHODS.keys() - call.called
         if client.duplex:
             await use_converse(call)
