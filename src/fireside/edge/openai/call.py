@@ -57,6 +57,11 @@ class Call:
         """For how many seconds nothing is written before there is something to say."""
         return _QUIET_HTTP1 if self.http1 else _QUIET_HTTP2
 
+    def take_body(self) -> bytes:
+        """The body, once: a long one need not stay in memory while it is answered."""
+        body, self.body = self.body, b""
+        return body
+
     async def reply(self, reply: Reply) -> None:
         """Sends a whole answer."""
         self.opened = True

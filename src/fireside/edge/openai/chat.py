@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from fireside.chat.start import Opening, Start
     from fireside.core.principal import Principal
     from fireside.edge.openai.call import Call
-    from fireside.edge.openai.requests import ChatRequest
     from fireside.store.tx import Tx
 
 _EVENT_STREAM = (
@@ -53,6 +52,14 @@ _JSON = ((b"content-type", b"application/json"),)
 # White space may stand before JSON, so it can be written to see whether the client is still there.
 _BLANK = b" "
 _FOREVER = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    ask: Ask
+    stream: bool
+    include_usage: bool
+    keep: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +99,20 @@ class ChatCompletions:
 
     async def serve(self, call: Call) -> None:
         """Answers a call. Raises FiresideError and RefusedError before the answer has begun."""
-        request = decode(chat_requests, call.body)
-        ask = self._asking.ask(request)
-        await call.attended(self._answer(call, request, ask))
+        await call.attended(self._answer(call, self._wish(call)))
 
-    async def _answer(self, call: Call, request: ChatRequest, ask: Ask) -> None:
-        answer = await self._start(call.principal, ask, keep=bool(request.store))
+    def _wish(self, call: Call) -> _Wish:
+        """What of a request is needed while it is answered: neither its text nor its tree stays in memory for that."""
+        request = decode(chat_requests, call.take_body())
+        options = request.stream_options
+        include_usage = options is not None and bool(options.include_usage)
+        return _Wish(self._asking.ask(request), bool(request.stream), include_usage, bool(request.store))
+
+    async def _answer(self, call: Call, wish: _Wish) -> None:
+        answer = await self._start(call.principal, wish.ask, keep=wish.keep)
         try:
-            if request.stream:
-                options = request.stream_options
-                await _stream(call, answer, include_usage=options is not None and bool(options.include_usage))
+            if wish.stream:
+                await _stream(call, answer, include_usage=wish.include_usage)
             else:
                 await _whole(call, answer)
         finally:

@@ -60,8 +60,8 @@ class OpenAIDoor:
             if post is None or scope["method"] != "POST":
                 await send_reply(send, await self._get(scope), head=scope["method"] == "HEAD")
                 return
-            body = await read_body(scope, receive, self._limit)
-            call = Call(principal, body, receive, send, scope.get("http_version", "1.1").startswith("1"))
+            http1 = scope.get("http_version", "1.1").startswith("1")
+            call = Call(principal, await read_body(scope, receive, self._limit), receive, send, http1)
             self._streams.enter(task)
             try:
                 await self._answered(call, post)

@@ -27,7 +27,7 @@ class Embeddings:
 
     async def serve(self, call: Call) -> None:
         """Answers a call. Raises FiresideError before the answer has begun."""
-        request = decode(embeddings_requests, call.body)
+        request = decode(embeddings_requests, call.take_body())
         await call.attended(self._answer(call, request, _texts(request)))
 
     async def _answer(self, call: Call, request: EmbeddingsRequest, texts: list[str]) -> None:
