@@ -117,6 +117,8 @@ async def test_its_models_say_what_they_can_do(server: OllamaServer, runner: Oll
         ("echo", chat, True, False, 8192),
     ]
     assert info.version == "Ollama 0.13.5"
+    assert info.unlisted is not None
+    assert [bool(info.unlisted.fullmatch(name)) for name in (CHAT, "embed-small", "")] == [True, False, False]
     assert info.models[0].description == "7.2B, Q4_0"
 
 

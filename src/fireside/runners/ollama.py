@@ -17,7 +17,17 @@ import msgspec
 from fireside.core.errors import FiresideError
 from fireside.runners.base import Activity, Embeddings, Finished, Progress, RunnerInfo
 from fireside.runners.http import Endpoint, away, base_url
-from fireside.runners.ollama_models import RunningList, Shown, Tag, Tags, Version, describe, full_name, parse
+from fireside.runners.ollama_models import (
+    RunningList,
+    Shown,
+    Tag,
+    Tags,
+    Version,
+    describe,
+    full_name,
+    parse,
+    short_names,
+)
 from fireside.runners.ollama_pull import PullProgress, PullReader
 from fireside.runners.ollama_request import NameRequest, chat_body, embed_body
 from fireside.runners.ollama_wire import LineReader, embeddings, refusal_of
@@ -80,7 +90,7 @@ class OllamaRunner:
         hint = (
             "" if self._seen else f"The runner {self.name} has no models yet: pull one, such as `ollama pull llama3.2`."
         )
-        return RunnerInfo(self._seen, hint=hint, version=f"Ollama {version}".strip())
+        return RunnerInfo(self._seen, hint=hint, unlisted=short_names(tags), version=f"Ollama {version}".strip())
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Runs the model; see the seam and refusals.py for the errors."""

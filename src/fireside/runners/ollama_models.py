@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from fireside.gen.v1 import model_pb2
 from fireside.runners.refusals import garbage
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _T = TypeVar("_T")
+_LATEST = ":latest"
 _NUM_CTX = re.compile(r"^num_ctx\s+(\d+)\s*$", re.MULTILINE)
 _ENCODERS = ("bert", "nomic-bert", "nomic-bert-moe", "gemma-embedding")
 
@@ -83,7 +87,13 @@ def parse(body: bytes, kind: type[_T]) -> _T:
 
 def full_name(model: str) -> str:
     """The name with its tag: Ollama takes `latest` when there is none."""
-    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"
+    return model if ":" in model.rpartition("/")[2] else f"{model}{_LATEST}"
+
+
+def short_names(tags: Sequence[Tag]) -> re.Pattern[str]:
+    """Matches the names that people leave `:latest` out of, as Ollama lets them."""
+    names = (tag.name.removesuffix(_LATEST) for tag in tags if tag.name.endswith(_LATEST))
+    return re.compile("|".join(map(re.escape, names)) or r"(?!)")
 
 
 def describe(runner: str, tag: Tag, shown: Shown, running: Running | None) -> model_pb2.Model:
@@ -93,7 +103,7 @@ def describe(runner: str, tag: Tag, shown: Shown, running: Running | None) -> mo
     about = ", ".join(filter(None, (details.parameter_size, details.quantization_level)))
     return model_pb2.Model(
         id=f"{runner}/{name}",
-        display_name=name.removesuffix(":latest"),
+        display_name=name.removesuffix(_LATEST),
         runner=runner,
         description=about,
         context_length=min((running.context_length if running else 0) or shown.context_length, 0xFFFF_FFFF),
