@@ -93,6 +93,7 @@ stands in when those before it cannot answer.
 
 _EXAMPLE_TABLES = """\
 ## Runners: tables, so they stand after everything above. docs/reference/configuration.md has all keys.
+## The environment can set up runners as well: OLLAMA_BASE_URL, OPENAI_API_BASE_URL and OPENAI_API_KEY, or their plurals.
 # [[runners]]
 # name = "shed"
 # kind = "ollama"
