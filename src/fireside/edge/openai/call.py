@@ -87,12 +87,13 @@ class Call:
     async def attended(self, work: Coroutine[None, None, None]) -> None:
         """Runs `work`, and cancels it when the client goes away."""
         task = asyncio.current_task()
-        gone = asyncio.Event()
+        gone = False
 
         async def watch() -> None:
+            nonlocal gone
             while (await self.receive())["type"] != "http.disconnect":
                 pass
-            gone.set()
+            gone = True
             if task is not None:
                 task.cancel()
 
@@ -100,7 +101,7 @@ class Call:
         try:
             await work
         except asyncio.CancelledError:
-            if not gone.is_set() or task is None:
+            if not gone or task is None:
                 raise
             task.uncancel()
         finally:
