@@ -28,6 +28,11 @@ def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+def _stopped(pid: int) -> bool:
+    states = [(task / "stat").read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all(state == "T" for state in states)
+
+
 async def until(true: Callable[[], bool]) -> None:
     """Returns when `true` is, which no event tells."""
     done = asyncio.Event()
@@ -51,6 +56,8 @@ async def caller_of(url: str, pid: int, everyone: Sequence[int]) -> AsyncIterato
         for other in others:
             os.kill(other, signal.SIGSTOP)
         try:
+            # A thread that runs just now may go on for a moment.
+            await until(lambda: all(map(_stopped, others)))
             await client.unary("ListModels", ListModelsRequest())
         finally:
             for other in others:

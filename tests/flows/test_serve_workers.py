@@ -20,7 +20,8 @@ from tests.processes import alive, caller_of, children, until
 from tests.rig import new_uuid, send, text_of
 from tests.server_process import ServerProcess, fireside, server_process
 
-WAIT = 90.0
+WAIT = 120.0
+pytestmark = pytest.mark.timeout(300)
 
 
 @dataclass(frozen=True, slots=True)
