@@ -164,7 +164,7 @@ LISTED = {
         {"id": "llama", "meta": {"n_ctx": 2048, "n_ctx_train": 8192}},
         {"id": "router/x", "name": "X", "context_length": 9, "architecture": {"input_modalities": ["text", "image"]}},
         {"id": "text-embedding-3-small"},
-        {"id": "plain", "context_length": None, "architecture": None},
+        {"id": "plain", "context_length": None, "architecture": "qwen2"},
     ]
 }
 

@@ -51,7 +51,7 @@ class Listed(msgspec.Struct):
     context_length: int | None = None
     context_window: int | None = None
     meta: _Meta | None = None
-    architecture: _Architecture | None = None
+    architecture: _Architecture | str | None = None
 
 
 class _Listing(msgspec.Struct):
@@ -85,7 +85,7 @@ def describe(runner: str, entries: Sequence[Listed], wanted: Sequence[str]) -> t
 
 
 def _model(runner: str, entry: Listed) -> model_pb2.Model:
-    inputs = (entry.architecture.input_modalities if entry.architecture else None) or ()
+    inputs = (entry.architecture.input_modalities if isinstance(entry.architecture, _Architecture) else None) or ()
     embeds = "embed" in (entry.type or entry.id).lower()
     return model_pb2.Model(
         id=f"{runner}/{entry.id}",
