@@ -27,8 +27,8 @@ async def test_a_runner_of_the_file_is_locked_and_says_why(tmp_path: Path, brows
     with server_process(tmp_path, "--config", str(tmp_path / "fireside.toml")) as server:
         chat = await browsing.tab(await browsing.device(server.url), SCREEN)
         locked = card(chat.page, "from-file")
-        await expect(locked).to_contain_text("fireside.toml")
         await expect(locked).to_contain_text("From the file")
+        await expect(locked).to_contain_text("fireside.toml")
         for testid in ("runner-edit", "runner-delete", "runner-switch"):
             await expect(locked.get_by_test_id(testid)).to_have_count(0)
         await browsing.close()

@@ -45,8 +45,12 @@ async def test_a_runner_is_tried_added_and_chatted_with(
     # The one that only makes vectors is not among them.
     await expect(menu.get_by_test_id("model-option")).to_have_count(3)
     await expect(menu.get_by_role("group")).to_have_accessible_name("ollama")
-    await menu.get_by_role("option", name=CHAT, exact=False).first.click()
+    await expect(menu.get_by_role("option", selected=True)).to_contain_text(CHAT)
+    await expect(menu.get_by_role("listbox")).to_be_focused()
+    for key in ("ArrowDown", "ArrowUp", "Enter"):
+        await page.keyboard.press(key)
     await expect(menu).to_have_count(0)
+    await expect(page.get_by_test_id("model-picker")).to_be_focused()
     await chat.send("Hello, runner")
     await chat.ended()
     await chat.says(words(8))
@@ -238,6 +242,27 @@ async def test_a_model_is_downloaded_and_the_download_cancelled(
     await box.get_by_test_id("pull-model").fill("no-such-model")
     await box.get_by_test_id("pull-start").click()
     await expect(box.get_by_test_id("pull").last).to_have_attribute("data-phase", "failed")
+
+
+async def test_one_of_many_models_is_found_by_typing(
+    own: ServerProcess, ollama: OllamaServer, browsing: Browsing
+) -> None:
+    ollama.models[:] = [f"tokens={count}" for count in range(1, 13)]
+    chat = await browsing.tab(await browsing.device(own.url), SCREEN)
+    page = chat.page
+    await save(await fill(page, "ollama", "box", ollama.url))
+    await healthy(page, "box")
+    await page.get_by_test_id("runners-back").click()
+    await page.get_by_test_id("model-picker").click()
+    await expect(page.get_by_test_id("model-option")).to_have_count(12)
+    await expect(page.get_by_test_id("model-search")).to_be_focused()
+    await page.keyboard.type("box 11")
+    await expect(page.get_by_test_id("model-option")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_test_id("model-picker")).to_contain_text("tokens=11")
+    await chat.send("Eleven words")
+    await chat.ended()
+    await chat.says(words(11))
 
 
 async def test_an_alias_stands_for_models(own: ServerProcess, ollama: OllamaServer, browsing: Browsing) -> None:
