@@ -293,3 +293,20 @@ async def test_another_fireside_is_a_runner_by_its_own_door(client: Caller, tmp_
         made = await create(client, spec("up", f"{upstream.url}/v1", OPENAI, models=["scripted/tokens=4"]))
         assert made.status.health == OK
         assert len((await answer_of(client, "up/scripted/tokens=4")).split()) == 4
+
+
+async def test_a_change_whose_caller_goes_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    async with serve(tmp_path) as served:
+        registry = served.app.asgi.services.registry
+        for steps in range(16):
+            task = asyncio.create_task(registry.create(spec(f"r{steps}", NOWHERE), ""))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        # It waits for its turn behind the changes that were begun.
+        await registry.set_alias(runner_pb2.ModelAlias(alias="last", targets=["a/b"]))
+        used = [runner.spec.name for runner in await registry.runners()]
+        assert "r15" in used
+    async with serve(tmp_path) as served:
+        assert [runner.spec.name for runner in await served.app.asgi.services.registry.runners()] == used

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fireside.core.errors import (
     AbortedError,
@@ -27,7 +27,7 @@ from fireside.runners.making import Defaults, Maker, Recipe
 from fireside.runners.spec_rules import checked_secret, checked_spec, refuse_new_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
     from fireside.gen.v1 import model_pb2
     from fireside.runners.catalog import Catalog
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from fireside.runners.sealing import Sealer
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Besides being told; what is read is a few rows.
 _POLL_SECONDS = 15.0
@@ -107,6 +109,7 @@ class Registry:
         self._aliases: list[runner_pb2.ModelAlias] = []
         self._lock = asyncio.Lock()
         self._told = asyncio.Event()
+        self._changing: set[asyncio.Task[Any]] = set()
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -120,7 +123,8 @@ class Registry:
             self._watching = asyncio.create_task(self._watch_forever(), name="watch runners")
 
     async def aclose(self) -> None:
-        """Takes no more changes of other processes. The runners are the catalog's to close."""
+        """Lets changes that were begun end, and hears of no others. The runners are the catalog's to close."""
+        await asyncio.gather(*self._changing, return_exceptions=True)
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -146,12 +150,13 @@ class Registry:
     async def create(self, spec: runner_pb2.RunnerSpec, secret: str) -> runner_pb2.Runner:
         """Adds a runner. Raises InvalidArgumentError, AlreadyExistsError (RUNNER_EXISTS)."""
         spec, secret = checked_spec(spec), checked_secret(secret)
-        async with self._lock:
-            await self._reload()
+
+        async def change() -> None:
             if spec.name in self._entries:
                 raise AlreadyExistsError("RUNNER_EXISTS", f"There is a runner named {spec.name}: take another name.")
             await self._shelf.insert(spec, self._maker.seal(spec.name, secret))
-            await self._reload()
+
+        await self._change(change)
         return (await self.runner(spec.name))[0]
 
     async def update(self, spec: runner_pb2.RunnerSpec, secret: str | None, etag: str) -> runner_pb2.Runner:
@@ -161,9 +166,8 @@ class Registry:
         (RUNNER_NOT_EDITABLE), AbortedError (STALE_ETAG).
         """
         spec = checked_spec(spec)
-        async with self._lock:
-            # What the rules are checked against is what is replaced, whichever process wrote it last.
-            await self._reload()
+
+        async def change() -> None:
             present = self._editable(spec.name)
             if etag and etag != present.runner.etag:
                 raise AbortedError("STALE_ETAG", "The runner has changed; read it again.", runner=spec.name)
@@ -172,28 +176,32 @@ class Registry:
                 sealed = present.sealed
             else:
                 sealed = self._maker.seal(spec.name, checked_secret(secret))
+            # What the rules were checked against is what is replaced, whichever process writes meanwhile.
             await self._shelf.update(spec, sealed, present.runner.etag)
-            await self._reload()
+
+        await self._change(change)
         return (await self.runner(spec.name))[0]
 
     async def delete(self, name: str) -> None:
         """Removes a runner. Raises NotFoundError, FailedPreconditionError (RUNNER_NOT_EDITABLE)."""
-        async with self._lock:
-            await self._reload()
+
+        async def change() -> None:
             self._editable(name)
             await self._shelf.delete(name)
-            await self._reload()
+
+        await self._change(change)
 
     async def reorder(self, names: Sequence[str]) -> list[runner_pb2.Runner]:
         """Sets the order of all runners. Raises InvalidArgumentError if the names are not exactly theirs."""
-        async with self._lock:
-            await self._reload()
+
+        async def change() -> None:
             if sorted(names) != sorted(self._entries):
                 text = "expected the name of each runner once: " + ", ".join(self._entries)
                 violation = FieldViolation("names", text)
                 raise InvalidArgumentError("NOT_ALL_RUNNERS", f"names: {text}", violations=(violation,))
             await self._shelf.reorder(names)
-            await self._reload()
+
+        await self._change(change)
         return await self.runners()
 
     async def test(
@@ -232,19 +240,15 @@ class Registry:
 
     async def set_alias(self, alias: runner_pb2.ModelAlias) -> runner_pb2.ModelAlias:
         """Makes or replaces an alias. Raises FailedPreconditionError (ALIAS_NOT_EDITABLE)."""
-        async with self._lock:
-            self._refuse_fixed_alias(alias.alias)
-            await self._shelf.put_alias(alias)
-            await self._reload()
+        self._refuse_fixed_alias(alias.alias)
+        await self._change(lambda: self._shelf.put_alias(alias))
         return runner_pb2.ModelAlias(alias=alias.alias, targets=alias.targets, source=runner_pb2.RUNNER_SOURCE_API)
 
     async def delete_alias(self, alias: str) -> None:
         """Removes an alias. Raises NotFoundError (ALIAS_NOT_FOUND), FailedPreconditionError (ALIAS_NOT_EDITABLE)."""
-        async with self._lock:
-            self._refuse_fixed_alias(alias)
-            if not await self._shelf.delete_alias(alias):
-                raise NotFoundError("ALIAS_NOT_FOUND", "There is no such alias.", alias=alias)
-            await self._reload()
+        self._refuse_fixed_alias(alias)
+        if not await self._change(lambda: self._shelf.delete_alias(alias)):
+            raise NotFoundError("ALIAS_NOT_FOUND", "There is no such alias.", alias=alias)
 
     def _entry(self, name: str) -> _Entry:
         entry = self._entries.get(name)
@@ -268,6 +272,29 @@ class Registry:
         if fixed is not None:
             text = f"The alias {alias} was set up in {fixed.where}: change it there."
             raise FailedPreconditionError("ALIAS_NOT_EDITABLE", text, alias=alias, where=fixed.where)
+
+    async def _change(self, change: Callable[[], Coroutine[object, None, T]]) -> T:
+        """Runs a change of what is stored, on what is stored now, and makes it true here.
+
+        It runs to its end even when its caller goes, so that what is stored and what is used stay the same.
+        """
+
+        async def locked() -> T:
+            async with self._lock:
+                await self._reload()
+                result = await change()
+                await self._reload()
+                return result
+
+        task = asyncio.create_task(locked(), name="change runners")
+        self._changing.add(task)
+        task.add_done_callback(self._changed)
+        return await asyncio.shield(task)
+
+    def _changed(self, task: asyncio.Task[object]) -> None:
+        self._changing.discard(task)
+        if not task.cancelled():
+            task.exception()  # its caller has it, or has gone
 
     async def _reload(self) -> None:
         """Makes what is there what is defined. Under the lock."""
