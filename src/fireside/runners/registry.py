@@ -224,7 +224,10 @@ class Registry:
 
     async def pull(self, name: str, model: str) -> AsyncGenerator[PullProgress]:
         """Lets a runner download a model. Raises NotFoundError, FailedPreconditionError (PULL_NOT_SUPPORTED)."""
-        managed = self._entry(name).managed
+        entry = self._entry(name)
+        managed = entry.managed
+        if entry.recipe is not None and entry.recipe.problem:
+            raise UnavailableError("RUNNER_UNAVAILABLE", entry.recipe.problem, runner=name)
         puller: Callable[[str], AsyncGenerator[PullProgress]] | None = getattr(managed and managed.runner, "pull", None)
         if managed is None or puller is None:
             reason = "is switched off" if managed is None else "downloads no models: get them where it runs"
