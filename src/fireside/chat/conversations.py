@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fireside.chat.feed import write_news
 from fireside.chat.once import Call, check_etag, once
+from fireside.chat.replay import stored_message
 from fireside.chat.start import add_user_message, new_conversation, no_message, write_start
 from fireside.core.clock import now_us
 from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, OutOfRangeError
@@ -203,7 +204,7 @@ class Conversations:
 
         found = await self._db.read(body)
         token = _token(conversation_id, found[size].id) if len(found) > size else ""
-        return [self._as_now(principal, message) for message in reversed(found[:size])], token
+        return [await self._as_now(principal, message) for message in reversed(found[:size])], token
 
     async def edit(
         self, principal: Principal, edit: Edit
@@ -230,13 +231,18 @@ class Conversations:
         generation, message = await self._engine.start_with(principal, spec, body)
         return message, generation
 
-    def _as_now(self, principal: Principal, message: message_pb2.Message) -> message_pb2.Message:
+    async def _as_now(self, principal: Principal, message: message_pb2.Message) -> message_pb2.Message:
         if message.state != message_pb2.MESSAGE_STATE_RUNNING:
             return message
         run = self._engine.live(principal, message.generation_id)
-        if run is None:
+        if run is not None:
+            now = run.log.fold.message()
+        elif self._db.exclusive:
             return message
-        now = run.log.fold.message()
+        else:
+            now = await self._db.read(lambda tx: stored_message(tx, message.generation_id))
+        if now.id != message.id:  # its log was dropped meanwhile, so it has ended
+            return message
         now.sibling_ids.extend(message.sibling_ids)
         return now
 

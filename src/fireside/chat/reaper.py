@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fireside.chat import wire
 from fireside.chat.ending import Ending, write_end
-from fireside.chat.fold import Fold
+from fireside.chat.replay import stored_message
 from fireside.core.clock import now_us
 from fireside.core.ids import new_id
 from fireside.gen.v1 import generation_pb2, message_pb2
@@ -140,14 +140,7 @@ async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) 
 async def _ending_of(tx: Tx, stored: StoredGeneration) -> Ending:
     record = stored.record
     current = await generations.get(tx, stored.owner, record.id) or stored
-    fold = Fold()
-    seq = 0
-    while batches := await generations.events(tx, record.id, seq, wire.BATCH_BYTES):
-        for batch in batches:
-            for event in wire.events_of(batch.payload):
-                fold.apply(event)
-        seq = batches[-1].last_seq
-    message = fold.message()
+    message = await stored_message(tx, record.id)
     reason = message_pb2.FINISH_REASON_STOPPED if current.stop_requested else message_pb2.FINISH_REASON_INTERRUPTED
     # The first number that was surely never handed out.
     first = current.seq_limit + 1

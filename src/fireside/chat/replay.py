@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from fireside.chat import wire
+from fireside.chat.fold import Fold
 from fireside.core.errors import NotFoundError, OutOfRangeError
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.store import generations, messages
@@ -75,6 +76,18 @@ async def _read(db: Database, generation_id: str, after_seq: int) -> list[LogBat
         return await generations.events(tx, generation_id, after_seq, wire.BATCH_BYTES)
 
     return await db.read(body)
+
+
+async def stored_message(tx: Tx, generation_id: str) -> message_pb2.Message:
+    """The answer as far as its log is stored."""
+    fold = Fold()
+    seq = 0
+    while batches := await generations.events(tx, generation_id, seq, wire.BATCH_BYTES):
+        for batch in batches:
+            for event in wire.events_of(batch.payload):
+                fold.apply(event)
+        seq = batches[-1].last_seq
+    return fold.message()
 
 
 async def compacted_end(db: Database, stored: StoredGeneration, after_seq: int) -> bytes:

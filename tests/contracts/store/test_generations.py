@@ -53,6 +53,43 @@ async def test_appending_stores_events_and_moves_the_numbers_of_each_log(db: Dat
         assert (found.record.last_seq, found.seq_limit) == numbers
 
 
+async def test_many_logs_are_looked_at_together_each_from_its_own_place(db: Database) -> None:
+    names = [f"g{number}" for number in range(70)]
+    for name in names:
+        await have_generation(db, name)
+    await append(db, *(LogBatch(name, 1, 3, name.encode(), 10) for name in names))
+    await append(db, LogBatch("g0", 4, 6, b"more", 10), LogBatch("g69", 8, 9, b"later", 10))
+    places = [(name, 0) for name in names] + [("g0", 3), ("g0", 5), ("g69", 5), ("g69", 9), ("nowhere", 0)]
+    found, batches = await db.read(lambda tx: generations.look(tx, places))
+    assert sorted(found) == sorted(names)
+    assert found["g0"].record.last_seq == 6
+    assert [[b.payload for b in some] for some in batches[1:69]] == [[name.encode()] for name in names[1:69]]
+    assert batches[0] == [LogBatch("g0", 1, 3, b"g0"), LogBatch("g0", 4, 6, b"more")]
+    # From the middle of a batch it comes whole; from a place between batches, with the next one.
+    assert [[b.payload for b in some] for some in batches[70:]] == [[b"more"], [b"more"], [b"later"], [], []]
+
+
+async def test_what_a_process_holds_and_what_it_is_to_stop(db: Database) -> None:
+    for name in ("mine", "stopped", "ended"):
+        await have_generation(db, name)
+    other = generation("other")
+    await db.write(lambda tx: generations.insert(tx, other, Lease("run-2", 9_000)))
+    await db.write(lambda tx: generations.request_stop(tx, OWNER, "stopped"))
+    await db.write(lambda tx: generations.end(tx, ended(generation("ended").record, 1, 2_000)))
+
+    async def body(tx: Tx) -> list[list[str]]:
+        held = await generations.held(tx, [LEASE.holder, "nobody"])
+        rest = await generations.held_by_others(tx, [LEASE.holder, "nobody"])
+        return [
+            [g.record.id for g in held],
+            [g.record.id for g in rest],
+            await generations.to_stop(tx, LEASE.holder),
+            await generations.to_stop(tx, "run-2"),
+        ]
+
+    assert await db.read(body) == [["mine", "stopped"], ["other"], ["stopped"], []]
+
+
 async def test_a_batch_without_payload_renews_the_lease_and_the_limit_alone(db: Database) -> None:
     await have_generation(db, "g")
     await append(db, LogBatch("g", 1, 2, b"g1", 10))

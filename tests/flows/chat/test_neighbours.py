@@ -99,6 +99,18 @@ async def test_a_stop_through_the_other_is_durable_when_it_returns(pair: tuple[R
     assert (await there.engine.stop(LOCAL, spec.generation_id)) == stopped
 
 
+async def test_a_page_of_messages_has_what_the_other_has_written_so_far(pair: tuple[Rig, Rig]) -> None:
+    here, there = pair
+    spec = send("tokens=100000,pace=5ms")
+    await here.engine.start(LOCAL, spec)
+    async with asyncio.timeout(WAIT):
+        seen, _ = await there.read_until(spec.generation_id, 20)
+        answer = (await there.branch(spec.conversation_id))[-1]
+        assert text_of(answer).startswith(text_of(folded(seen)))
+        assert answer.state == message_pb2.MESSAGE_STATE_RUNNING
+        await here.engine.stop(LOCAL, spec.generation_id)
+
+
 async def test_deleting_a_conversation_stops_what_the_other_writes_in_it(pair: tuple[Rig, Rig]) -> None:
     here, there = pair
     spec = send("tokens=100000,pace=5ms")
