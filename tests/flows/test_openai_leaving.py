@@ -106,7 +106,7 @@ async def test_a_shutdown_ends_streams_with_an_error_and_refuses_more(served: Se
     async with asyncio.timeout(30):
         reader, writer = await raw(served, body_of("hang=after:3", stream=True))
         await reader.readuntil(b'"content":"')
-        whole, another = await raw(served, body_of("hang=after:3"))
+        whole, another = await raw(served, body_of("hang=start"))
         while len(served.app._engine._runs) < 2:  # noqa: ASYNC110 - as in `running`
             await asyncio.sleep(0)
         await served.app.drain(0.0)
@@ -121,7 +121,7 @@ async def test_a_shutdown_ends_streams_with_an_error_and_refuses_more(served: Se
 async def test_a_whole_answer_that_fails_late_breaks_the_connection(served: Served) -> None:
     """Its status, 200, is out by then, and a client must not take what comes for an answer."""
     async with asyncio.timeout(30):
-        reader, writer = await raw(served, body_of("tokens=4,pace=10ms,hang=after:4,timeout=1.5s"))
+        reader, writer = await raw(served, body_of("tokens=4,pace=10ms,hang=after:4,timeout=3s"))
         text = await reader.read()
         assert text.startswith(b"HTTP/1.1 200")
         assert not text.endswith(b"0\r\n\r\n")
