@@ -204,6 +204,20 @@ def test_reasoning_that_never_ends_is_told() -> None:
     assert told(events(delta(content="<think>hm</th"), "[DONE]"))[0] == Reasoning("hm</th")
 
 
+def test_half_a_character_does_not_spoil_the_answer() -> None:
+    halves = [rb"a\ud83d", rb"\udc4d b", rb"\ud83d\udc4d"]
+    said = b"".join(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % half for half in halves)
+    assert told(said + b"data: [DONE]\n\n")[0] == Text("a\ufffd\ufffd b👍")
+
+
+def test_a_long_line_is_put_together_once_and_shows_life() -> None:
+    whole = events(delta(content="x" * 200_000))
+    reader = EventReader()
+    deltas = [delta for start in range(0, len(whole), 1000) for delta in reader.feed(whole[start : start + 1000])]
+    assert deltas[0] == Text("")
+    assert deltas[-1] == Text("x" * 200_000)
+
+
 def test_nulls_are_like_nothing() -> None:
     said = {"choices": [{"delta": {"content": None, "tool_calls": None}, "finish_reason": None}], "usage": None}
     last = {"choices": [{"delta": None, "finish_reason": "stop"}], "usage": {"prompt_tokens_details": None}}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # One line may be a picture; more than this without an end is no protocol.
 _LONGEST_LINE = 64 << 20
+_LONG_LINE = 64 << 10
 
 
 class AnswerLines:
@@ -28,7 +29,9 @@ class AnswerLines:
         self.events = 0
         self._model = model
         self._deltas: list[Delta] = []
-        self._rest = b""
+        # The line that has begun, in pieces, and its bytes so far.
+        self._rest: list[bytes] = []
+        self._size = 0
         self._kind: type[Text | Reasoning] = Text
         self._texts: list[str] = []
         self._alive = False
@@ -38,16 +41,29 @@ class AnswerLines:
 
         Going through them raises, after the last one, FiresideError for an event that is an error or not understood.
         """
-        *lines, rest = (self._rest + data if self._rest else data).split(b"\n")
-        self._rest = rest
+        if self._rest:
+            self._rest.append(data)
+            if b"\n" not in data:
+                return self._more_of_a_line(len(data))
+            data = b"".join(self._rest)
+        *lines, rest = data.split(b"\n")
+        self._rest = [rest] if rest else []
+        self._size = len(rest)
         try:
-            if len(rest) > _LONGEST_LINE:
-                raise garbage("a line has no end")
             for line in lines:
                 if line and not self.ended:
                     self._line(line)
         except FiresideError as error:
             return _then_raise(self._taken(), error)
+        return self._taken()
+
+    def _more_of_a_line(self, size: int) -> Iterable[Delta]:
+        """Joining only whole lines keeps a picture, which comes in many reads, from being copied with each of them."""
+        self._size += size
+        if self._size > _LONGEST_LINE:
+            return _then_raise([], garbage("a line has no end"))
+        if self._size > _LONG_LINE:
+            self._show_life()
         return self._taken()
 
     def finish(self) -> Iterable[Delta]:

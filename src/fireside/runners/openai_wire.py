@@ -9,6 +9,7 @@ import base64
 import binascii
 import re
 import secrets
+from contextlib import suppress
 
 import msgspec
 
@@ -27,6 +28,10 @@ _FINISHES = {
     "tool_calls": Finish.TOOL_CALLS,
     "function_call": Finish.TOOL_CALLS,
 }
+# An escaped half of a surrogate pair without its other half.
+_HALF = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _DATA_URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)(?:;[^,;]+)*;base64,(?P<data>.*)", re.DOTALL)
 
 
@@ -186,12 +191,10 @@ class EventReader(AnswerLines):
         try:
             chunk = _decode(data)
         except msgspec.MsgspecError as error:
-            if data.strip() != b"[DONE]":
-                raise garbage(str(error)) from error
-            if self._finish is None and not self._said_something:
-                raise garbage("it is empty") from error
-            self._end()
-            return
+            if data.strip() == b"[DONE]":
+                self._done()
+                return
+            chunk = _repaired(data, error)
         if chunk.error is not None:
             raise self._failure(chunk.error)
         if chunk.usage is not None:
@@ -205,6 +208,11 @@ class EventReader(AnswerLines):
                 self._take(delta)
             if choice.finish_reason is not None:
                 self._finishing(choice.finish_reason)
+
+    def _done(self) -> None:
+        if self._finish is None and not self._said_something:
+            raise garbage("it is empty")
+        self._end()
 
     def _take(self, delta: _ChunkDelta) -> None:
         # Some servers say the reasoning twice, under both names.
@@ -289,6 +297,15 @@ class EventReader(AnswerLines):
         details = usage.prompt_tokens_details
         cached = details.cached_tokens if details else 0
         self._put(Finished(finish, usage.prompt_tokens or 0, usage.completion_tokens or 0, cached or 0))
+
+
+def _repaired(data: bytes, error: msgspec.MsgspecError) -> _Chunk:
+    """The event without the halves of characters that some servers cut in two. Raises `garbage` if that is not it."""
+    whole = _HALF.sub(rb"\\ufffd", data)
+    if whole != data:
+        with suppress(msgspec.MsgspecError):
+            return _decode(whole)
+    raise garbage(str(error)) from error
 
 
 class _Call:
