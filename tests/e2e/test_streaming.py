@@ -63,7 +63,7 @@ async def test_while_nothing_is_written_the_page_says_what_is_going_on(
     await chat.ended()
     assert await chat.said() == words(8)
     seen = await chat.page.evaluate("[...waitingSeen]")
-    assert seen[-3:] == ["Waiting in line, place 2", "Waiting in line, place 1", "Reading"]
+    assert seen[-3:] == ["Waiting, 2nd in line", "Waiting, next in line", "Reading"]
     await expect(chat.page.get_by_test_id("waiting")).to_have_count(0)
     await expect(chat.answer.get_by_role("button", name="Thought")).to_be_visible()
 
