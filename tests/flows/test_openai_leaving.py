@@ -31,12 +31,12 @@ def body_of(model: str, **more: object) -> bytes:
     ).encode()
 
 
-async def running(served: Served) -> Run:
-    """The one generation that runs, when it does."""
+async def running(served: Served, count: int = 1) -> list[Run]:
+    """The generations that run, when there are so many."""
     engine: Any = served.app._engine
-    while not engine._runs:  # noqa: ASYNC110 - the engine tells nobody of what it does not keep
+    while len(engine._runs) < count:  # noqa: ASYNC110 - the engine tells nobody of what it does not keep
         await asyncio.sleep(0)
-    return next(iter(engine._runs.values()))
+    return list(engine._runs.values())
 
 
 async def ended(run: Run) -> message_pb2.FinishReason:
@@ -55,37 +55,38 @@ async def raw(served: Served, body: bytes) -> tuple[asyncio.StreamReader, asynci
     return reader, writer
 
 
-# Nothing can be written before an answer that is not streamed has begun.
-@pytest.mark.parametrize(
-    ("model", "stream"),
-    [
-        *((model, True) for model in ("hang=start", "hang=after:3", "queue=2:60s", "tokens=1000000,pace=5ms")),
-        *((model, False) for model in ("hang=after:3", "tokens=1000000,pace=5ms")),
-    ],
-)
-async def test_over_http1_the_answer_ends_soon_after_its_client(served: Served, model: str, stream: bool) -> None:
-    async with asyncio.timeout(30):
-        _, writer = await raw(served, body_of(model, stream=stream))
-        run = await running(served)
-        writer.transport.abort()
-        assert await ended(run) == message_pb2.FINISH_REASON_STOPPED
+async def test_over_http1_answers_end_soon_after_their_clients(served: Served) -> None:
+    # Nothing can be written before an answer that is not streamed has begun.
+    begun = ("hang=after:3", "tokens=1000000,pace=5ms")
+    asked = [*((model, True) for model in (*begun, "hang=start", "queue=2:60s")), *((model, False) for model in begun)]
+    async with asyncio.timeout(50):
+        clients = [await raw(served, body_of(model, stream=stream)) for model, stream in asked]
+        runs = await running(served, len(asked))
+        for _, writer in clients:
+            writer.transport.abort()
+        for run in runs:
+            assert await ended(run) == message_pb2.FINISH_REASON_STOPPED, run.record.model
         await served.idle(30)
 
 
-@pytest.mark.parametrize("model", ["hang=start", "hang=after:3", "tokens=1000000,pace=5ms"])
-@pytest.mark.parametrize("stream", [True, False])
-async def test_over_http2_the_answer_ends_at_once(served: Served, model: str, stream: bool) -> None:
-    async with asyncio.timeout(30), HTTPTransport(http_version=HTTPVersion.HTTP2) as transport:
-        request = Request("POST", served.url + CHAT, content=body_of(model, stream=stream))
-        calling = asyncio.ensure_future(transport.execute(request))
-        run = await running(served)
-        if stream and "start" not in model:
-            response = await calling
-            await response.aclose()
-        else:
-            calling.cancel()
-            await asyncio.wait([calling])
-        assert await ended(run) == message_pb2.FINISH_REASON_STOPPED
+async def test_over_http2_answers_end_at_once(served: Served) -> None:
+    models = ("hang=start", "hang=after:3", "tokens=1000000,pace=5ms")
+    async with asyncio.timeout(50), HTTPTransport(http_version=HTTPVersion.HTTP2) as transport:
+        calls = [
+            asyncio.ensure_future(
+                transport.execute(Request("POST", served.url + CHAT, content=body_of(model, stream=stream)))
+            )
+            for model in models
+            for stream in (True, False)
+        ]
+        runs = await running(served, len(calls))
+        for call in (calls[2], calls[4]):  # streams that have begun
+            await (await call).aclose()
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        for run in runs:
+            assert await ended(run) == message_pb2.FINISH_REASON_STOPPED, run.record.model
         await served.idle(30)
 
 
@@ -93,7 +94,7 @@ async def test_one_that_is_kept_goes_on_without_its_client(served: Served) -> No
     async with asyncio.timeout(30):
         reader, writer = await raw(served, body_of("hang=after:3", stream=True, store=True))
         await reader.readuntil(b'"content":')
-        run = await running(served)
+        (run,) = await running(served)
         writer.transport.abort()
         await served.idle(30)
         engine: Any = served.app._engine
@@ -107,8 +108,7 @@ async def test_a_shutdown_ends_streams_with_an_error_and_refuses_more(served: Se
         reader, writer = await raw(served, body_of("hang=after:3", stream=True))
         await reader.readuntil(b'"content":"')
         whole, another = await raw(served, body_of("hang=start"))
-        while len(served.app._engine._runs) < 2:  # noqa: ASYNC110 - as in `running`
-            await asyncio.sleep(0)
+        await running(served, 2)
         await served.app.drain(0.0)
         assert b'"code":"shutting_down"' in await reader.readuntil(b"0\r\n\r\n")
         assert (await whole.readline()).startswith(b"HTTP/1.1 503")
