@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -291,3 +293,50 @@ async def test_the_models_of_all_workers_are_listed_and_asked_where_they_are() -
             await collect(runner, ask("tokens=2", f"session {number}"))
     assert len(plenty.requests) == 8
     assert rare.requests == []
+
+
+async def test_many_who_leave_do_not_break_the_answer_of_another() -> None:
+    """Servers cut a connection on which hundreds of streams are cancelled (CVE-2023-44487): it must not come to that."""
+    async with (
+        worker_served(ScriptedRunner()) as address,
+        connected(address) as runner,
+        asyncio.timeout(55),
+        aclosing(runner.generate(ask("tokens=100000,pace=5ms"))) as stays,
+    ):
+        assert await anext(stays)
+
+        async def leave() -> None:
+            async with aclosing(runner.generate(ask("tokens=100000,pace=5ms"))) as deltas:
+                assert await anext(deltas)
+
+        for _ in range(10):
+            await asyncio.gather(*(leave() for _ in range(50)))
+        for _ in range(20):
+            assert isinstance(await anext(stays), Text)
+
+
+async def test_who_has_the_end_leaves_no_cancelled_call_behind() -> None:
+    async with worker_served(ScriptedRunner()) as address, connected(address) as runner, asyncio.timeout(55):
+        for _ in range(300):
+            async with aclosing(runner.generate(ask("tokens=1"))) as deltas:
+                async for delta in deltas:
+                    if isinstance(delta, Finished):
+                        break
+        (lines,) = runner._fleet._channels._lines.values()
+        assert [(line.open, len(line.resets)) for line in lines] == [(0, 0)]
+
+
+async def test_tools_find_out_what_it_serves() -> None:
+    async with worker_served(ScriptedRunner()) as address:
+        grpcurl = str(Path(sys.executable).parent / "grpcurl")
+        for arguments, expected in (
+            ((address, "list"), "fireside.worker.v1.WorkerService"),
+            ((address, "grpc.health.v1.Health/Check"), "SERVING"),
+            ((address, "fireside.worker.v1.WorkerService/Info"), "tokens=64"),
+        ):
+            child = await asyncio.create_subprocess_exec(
+                grpcurl, "-plaintext", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            )
+            async with asyncio.timeout(30):
+                output, _ = await child.communicate()
+            assert expected in output.decode()

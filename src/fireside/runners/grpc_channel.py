@@ -1,6 +1,6 @@
 """Warm gRPC connections to the addresses of one runner: requests and answers as bytes. Knows no service and no router.
 
-One HTTP/2 channel for each address carries all of its calls. grpcio costs start time and memory, so that it is loaded
+One HTTP/2 connection for each address carries its calls, and a further one for each 150 at once. grpcio costs start time and memory, so that it is loaded
 with the first call, and only in a server that has such a runner.
 """
 
@@ -10,6 +10,8 @@ import asyncio
 import importlib
 import ssl
 import time
+from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +20,15 @@ from fireside.core.errors import DeadlineExceededError
 from fireside.runners.grpc_errors import CallStatus, cannot_connect, error_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     from fireside.runners.base import BackendOptions
 
 
+# Servers cut a connection on which more than 200 calls are cancelled in ten seconds (CVE-2023-44487), and with it the
+# answers of everybody else. So a connection has at most so many that are open or were cancelled lately.
+_CALLS = 150
+_RESET_SECONDS = 12.0
 _OPTIONS = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
@@ -58,6 +64,44 @@ class Call:
         return left
 
 
+class _Line:
+    """One connection. `open` counts its calls; `resets` are when calls were cancelled lately, on time.monotonic()."""
+
+    __slots__ = ("channel", "open", "resets", "stubs")
+
+    def __init__(self, channel: Any) -> None:
+        self.channel = channel
+        self.open = 0
+        self.resets: deque[float] = deque()
+        self.stubs: dict[str, Any] = {}
+
+    def has_room(self) -> bool:
+        """Whether a further call keeps what may be cancelled at once below what a server puts up with."""
+        since = time.monotonic() - _RESET_SECONDS
+        while self.resets and self.resets[0] < since:
+            self.resets.popleft()
+        return self.open + len(self.resets) < _CALLS
+
+    def stub(self, method: str, make: Any) -> Any:
+        """What makes calls of the method."""
+        stub = self.stubs.get(method)
+        if stub is None:
+            stub = self.stubs[method] = make(method)
+        return stub
+
+    @contextmanager
+    def call(self) -> Generator[None]:
+        """Around each call."""
+        self.open += 1
+        try:
+            yield
+        except (GeneratorExit, asyncio.CancelledError, DeadlineExceededError):
+            self.resets.append(time.monotonic())
+            raise
+        finally:
+            self.open -= 1
+
+
 class Channels:
     """The connections. They are made when first used, and again when they were lost."""
 
@@ -65,50 +109,60 @@ class Channels:
         """Connects to nothing yet."""
         self._options = options
         self._arguments = _arguments(options)
-        self._channels: dict[str, Any] = {}
-        self._stubs: dict[tuple[str, str], Any] = {}
+        self._lines: dict[str, list[_Line]] = {}
         self._metadata = (("authorization", f"Bearer {options.secret}"),) if options.secret else ()
 
     async def unary(self, address: str, call: Call) -> bytes:
         """Calls and returns the answer. Raises what `grpc_errors` makes of a failure."""
-        channel = await self._connected(address)
-        stub = self._stub(address, call, channel.unary_unary)
-        try:
-            return await stub(call.payload, timeout=call.timeout, metadata=self._metadata)
-        except _rpc_error() as error:
-            raise self._error(error, address, begun=False) from error
+        line = self._line(address)
+        with line.call():
+            await self._connected(line, address)
+            stub = line.stub(call.method, line.channel.unary_unary)
+            try:
+                return await stub(call.payload, timeout=call.timeout, metadata=self._metadata)
+            except _rpc_error() as error:
+                raise self._error(error, address, begun=False) from error
 
     async def stream(self, address: str, call: Call) -> AsyncGenerator[bytes]:
         """Calls and yields the answers. Closing it cancels the call at the peer.
 
         Raises what `grpc_errors` makes of a failure.
         """
-        channel = await self._connected(address)
+        line = self._line(address)
         begun = False
         rpc: Any = None
-        try:
-            if call.duplex:
-                rpc = self._stub(address, call, channel.stream_stream)(timeout=call.timeout, metadata=self._metadata)
-                await rpc.write(call.payload)
-                await rpc.done_writing()
-            else:
-                stub = self._stub(address, call, channel.unary_stream)
-                rpc = stub(call.payload, timeout=call.timeout, metadata=self._metadata)
-            end = _aio().EOF
-            while (message := await rpc.read()) is not end:
-                begun = True
-                yield message
-        except _rpc_error() as error:
-            raise self._error(error, address, begun=begun) from error
-        finally:
-            if rpc is not None:
-                rpc.cancel()
+        with line.call():
+            try:
+                await self._connected(line, address)
+                rpc = await self._begin(line, call)
+                end = _aio().EOF
+                while (message := await rpc.read()) is not end:
+                    begun = True
+                    yield message
+            except _rpc_error() as error:
+                raise self._error(error, address, begun=begun) from error
+            finally:
+                if rpc is not None:
+                    rpc.cancel()
 
     async def aclose(self) -> None:
         """Ends the calls that are open and closes the connections."""
-        channels, self._channels = self._channels, {}
-        self._stubs.clear()
-        await asyncio.gather(*(channel.close() for channel in channels.values()))
+        lines = [line for lines in self._lines.values() for line in lines]
+        self._lines.clear()
+        await asyncio.gather(*(line.channel.close() for line in lines))
+
+    async def _begin(self, line: _Line, call: Call) -> Any:
+        if not call.duplex:
+            stub = line.stub(call.method, line.channel.unary_stream)
+            return stub(call.payload, timeout=call.timeout, metadata=self._metadata)
+        rpc = line.stub(call.method, line.channel.stream_stream)(timeout=call.timeout, metadata=self._metadata)
+        try:
+            await rpc.write(call.payload)
+            await rpc.done_writing()
+        except BaseException:
+            rpc.cancel()
+            raise
+        return rpc
 
     def _error(self, error: Any, address: str, *, begun: bool) -> Exception:
         trailers: dict[str, str | bytes] = dict(error.trailing_metadata() or ())
@@ -117,32 +171,30 @@ class Channels:
         status = CallStatus(error.code().name, error.details() or "", packed)
         return error_of(status, self._options.name, address, begun=begun)
 
-    async def _connected(self, address: str) -> Any:
-        """The channel, once it stands. Raises UnavailableError (RUNNER_UNAVAILABLE, RUNNER_CONNECT_TIMEOUT)."""
-        channel = self._channels.get(address)
-        if channel is None:
-            channel = self._channels[address] = _open(address, self._arguments)
+    def _line(self, address: str) -> _Line:
+        """The first connection that has room for a call."""
+        lines = self._lines.setdefault(address, [])
+        for line in lines:
+            if line.has_room():
+                return line
+        lines.append(_Line(_open(address, self._arguments)))
+        return lines[-1]
+
+    async def _connected(self, line: _Line, address: str) -> None:
+        """Returns when the connection stands. Raises UnavailableError (RUNNER_UNAVAILABLE, RUNNER_CONNECT_TIMEOUT)."""
         states = _grpc().ChannelConnectivity
-        state = channel.get_state(try_to_connect=True)
+        state = line.channel.get_state(try_to_connect=True)
         if state is states.READY:
-            return channel
+            return
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 while state is not states.READY:
                     if state in {states.TRANSIENT_FAILURE, states.SHUTDOWN}:
                         raise cannot_connect(self._options.name, address)
-                    await channel.wait_for_state_change(state)
-                    state = channel.get_state(try_to_connect=True)
+                    await line.channel.wait_for_state_change(state)
+                    state = line.channel.get_state(try_to_connect=True)
         except TimeoutError as error:
             raise cannot_connect(self._options.name, address, self._options.connect_timeout) from error
-        return channel
-
-    def _stub(self, address: str, call: Call, make: Any) -> Any:
-        key = address, call.method
-        stub = self._stubs.get(key)
-        if stub is None:
-            stub = self._stubs[key] = make(call.method)
-        return stub
 
 
 def _arguments(options: BackendOptions) -> tuple[tuple[str, int], ...]:

@@ -16,7 +16,7 @@ import msgspec
 
 from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.dialect.v1 import sglang_pb2 as pb
-from fireside.runners.base import Activity, Progress, RunnerInfo
+from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
 from fireside.runners.grpc_channel import Call
 from fireside.runners.grpc_fleet import Fleet
 from fireside.runners.http import away
@@ -94,6 +94,7 @@ class SGLangRunner:
         call = Call(f"{_SERVICE}/ChatComplete", payload, request.deadline)
         abort = Call(f"{_SERVICE}/Abort", pb.SglangAbortRequest(rid=request_id).SerializeToString())
         reader = EventReader(request.model)
+        end: Finished | None = None
         try:
             async with aclosing(self._fleet.stream(request.model, request.session, call, abort)) as payloads:
                 async for message in payloads:
@@ -103,11 +104,16 @@ class SGLangRunner:
                         _check_refusal(event, request.model)
                     lines = (b"data:" + event + b"\n" if event else b"") + (b"data:[DONE]\n" if chunk.finished else b"")
                     for delta in reader.feed(lines):
-                        yield delta
+                        if isinstance(delta, Finished):
+                            end = delta
+                        else:
+                            yield delta
         except UnavailableError as error:
             raise _better(error, request.model) from error
-        if not reader.ended:
+        # Who has the end leaves: the call must have ended by then, or it would be aborted.
+        if end is None:
             raise garbage("it ended too early")
+        yield end
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Turns texts into vectors; see the seam."""

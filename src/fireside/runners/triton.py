@@ -89,8 +89,6 @@ class TritonRunner:
                         raise _refusal(response.error_message, request.model)
                     for delta in reader.feed(response.infer_response):
                         yield delta
-                    if reader.ended:
-                        break
         except UnavailableError as error:
             raise _better(error, request.model) from error
         yield reader.finished()

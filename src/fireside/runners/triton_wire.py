@@ -47,7 +47,6 @@ TEXT_INPUT = "text_input"
 # Inputs that newer backends take; those that do not would refuse the request.
 FINISH, PROMPT_COUNT, COUNT = "return_finish_reason", "return_num_input_tokens", "return_num_output_tokens"
 _EXTRAS = (FINISH, PROMPT_COUNT, COUNT)
-_FINAL = "triton_final_response"
 
 
 class _Sampling(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -93,7 +92,6 @@ def infer_request(request: GenerateRequest, request_id: str, inputs: Collection[
     return pb.TritonInferRequest(
         model_name=request.model,
         id=request_id,
-        parameters={"triton_enable_empty_final_response": pb.TritonParameter(bool_param=True)},
         inputs=tensors,
     ).SerializeToString()
 
@@ -110,10 +108,9 @@ def _switch(name: str) -> pb.TritonTensor:
 
 @dataclass(slots=True)
 class Reader:
-    """Turns the responses of one answer into deltas. `ended` is set after the last one."""
+    """Turns the responses of one answer into deltas."""
 
     continues: bool
-    ended: bool = False
     _any: bool = False
     _begun: bool = False
     _reason: str = ""
@@ -133,7 +130,6 @@ class Reader:
             self._reason = value.decode(errors="replace")
         self._prompt_tokens = _number(outputs, "num_input_tokens") or self._prompt_tokens
         self._tokens += _number(outputs, "num_output_tokens")
-        self.ended = response.parameters[_FINAL].bool_param if _FINAL in response.parameters else False
         return [Text(text)] if text else []
 
     def finished(self) -> Finished:

@@ -77,14 +77,18 @@ class WorkerRunner:
         """
         self._check(request.model)
         call = Call(f"{_SERVICE}/Generate", request_bytes(request), request.deadline)
-        ended = False
+        end: Finished | None = None
         async with aclosing(self._fleet.stream(request.model, request.session, call)) as payloads:
             async for payload in payloads:
                 for delta in self._deltas(payload):
-                    ended = ended or isinstance(delta, Finished)
-                    yield delta
-        if not ended:
+                    if isinstance(delta, Finished):
+                        end = delta
+                    else:
+                        yield delta
+        # Who has the end leaves: the call must have ended by then, or it would count as one that was cancelled.
+        if end is None:
             raise UnavailableError("RUNNER_FAILED", f"The runner {self.name} ended without saying why. Try again.")
+        yield end
 
     async def embed(self, model: str, texts: Sequence[str]) -> Embeddings:
         """Turns texts into vectors, on one worker."""
