@@ -15,7 +15,9 @@ import pytest
 from fireside.gen.v1 import chat_service_pb2 as pb
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.gen.v1.conversation_service_pb2 import CreateConversationRequest
-from tests.callers import Caller, caller
+from fireside.gen.v1.model_pb2 import MODEL_STATE_READY
+from fireside.gen.v1.model_service_pb2 import ListModelsRequest
+from tests.callers import Caller, CallError, caller
 from tests.processes import alive, caller_of, children, until
 from tests.rig import new_uuid, send, text_of
 from tests.server_process import ServerProcess, fireside, server_process
@@ -169,6 +171,49 @@ async def test_its_processes_end_when_it_is_killed_and_the_store_is_held_until_t
             await until(lambda: not any(map(alive, pids)))
     with server_process(tmp_path) as alone:
         assert alone.end()[0] == 0
+
+
+async def test_the_local_model_is_in_a_process_of_its_own_that_all_use(tmp_path: Path, local_models: Path) -> None:
+    flags = ("--workers", "2", "--local-model", "true", "--models-dir", str(local_models))
+    with server_process(tmp_path, *flags) as server:
+        async with asyncio.timeout(WAIT):
+            *workers, model = children(server.process.pid)
+            assert len(workers) == 2
+            everyone = (*workers, model)
+            async with caller("grpcio", server.url) as anyone:
+                await until_ready(anyone)
+            for pid in workers:
+                async with caller_of(server.url, pid, [each for each in everyone if each != model]) as client:
+                    assert await ask(client) == message_pb2.FINISH_REASON_LENGTH
+            # Its port outlives it, so the others find the next one.
+            os.kill(model, signal.SIGKILL)
+            await until(lambda: len(set(children(server.process.pid)) - {*everyone}) == 1)
+            async with caller("grpcio", server.url) as client:
+                while await ask(client) != message_pb2.FINISH_REASON_LENGTH:
+                    pass
+        code, _, err = server.end()
+    assert code == 0
+    assert "The local model's process died (killed by SIGKILL)" in err
+
+
+async def until_ready(client: Caller) -> None:
+    """Returns when the local model can answer."""
+    while True:
+        answer = await client.unary("ListModels", ListModelsRequest())
+        if any(model.id.startswith("local/") and model.state == MODEL_STATE_READY for model in answer.models):
+            return
+
+
+async def ask(client: Caller) -> message_pb2.FinishReason:
+    """How an answer of a few tokens of the local model ended."""
+    spec = send("x", "Count from one to a hundred.")
+    spec.model = "local/qwen2.5-coder-0.5b"
+    spec.sampling.max_tokens = 4
+    try:
+        await start(client, spec)
+    except CallError:
+        return message_pb2.FINISH_REASON_UNSPECIFIED
+    return (await read(client, spec.generation_id))[-1].ended.finish_reason
 
 
 def test_a_worker_that_cannot_start_is_told_in_one_sentence(tmp_path: Path) -> None:

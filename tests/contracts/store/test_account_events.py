@@ -23,6 +23,8 @@ async def test_numbers_start_at_one_for_each_account(db: Database) -> None:
         for number in (1, 2):
             assert await db.write(lambda tx, owner=owner: account_events.append(tx, owner, event("x"))) == number
     assert await db.read(lambda tx: account_events.bounds(tx, "new")) == (0, 2)
+    owners = [OWNER, "new", "nobody"]
+    assert await db.read(lambda tx: account_events.newest(tx, owners)) == {OWNER: 2, "new": 2}
 
 
 async def test_events_are_read_after_a_number_without_a_cursor(db: Database) -> None:

@@ -15,7 +15,8 @@ from fireside.chat.follow import Follower
 from fireside.chat.wire import events_of
 from fireside.core.errors import NotFoundError, OutOfRangeError
 from fireside.core.principal import LOCAL, Principal
-from fireside.gen.v1 import chat_service_pb2, generation_pb2, message_pb2
+from fireside.gen.v1 import account_event_pb2, chat_service_pb2, generation_pb2, message_pb2
+from fireside.store import account_events, generations
 from fireside.store.db import StoreOptions, open_database
 from fireside.store.hold import hold
 from tests.rig import Rig, folded, open_rig, send, text_of
@@ -169,6 +170,28 @@ async def test_a_stream_of_all_that_runs_has_what_the_other_starts(pair: tuple[R
                 if found and found[-1].HasField("ended"):
                     break
     assert [event.seq for event in found] == list(range(1, 103))
+
+
+async def test_what_no_note_told_is_found_by_looking(pair: tuple[Rig, Rig]) -> None:
+    here, there = pair
+    spec = send("tokens=100000,pace=5ms")
+    await here.engine.start(LOCAL, spec)
+    kinds: list[str | None] = []
+    async with asyncio.timeout(WAIT), aclosing(there.feed.watch(LOCAL, "", 60.0)) as tail:
+        await anext(tail)
+        # Committed without a note, as by a process whose notes are lost.
+        event = account_event_pb2.AccountEvent(conversation_deleted="x")
+        await here.db.write(lambda tx: account_events.append(tx, LOCAL.id, event))
+        await there.db.write(lambda tx: generations.request_stop(tx, LOCAL.id, spec.generation_id))
+        # Whoever begins to follow has its process look around at once, rather than within five seconds.
+        for rig in pair:
+            async with aclosing(Follower(rig.engine, rig.feed, LOCAL, 60.0)) as follower:
+                follower.follow_running({})
+        while "conversation_deleted" not in kinds:
+            events = chat_service_pb2.WatchEventsResponse.FromString(await anext(tail)).events
+            kinds += [event.WhichOneof("kind") for event in events]
+        end = events_of(await here.read(spec.generation_id))[-1]
+    assert end.ended.finish_reason == message_pb2.FINISH_REASON_STOPPED
 
 
 async def test_a_process_that_died_is_buried_by_another(pair: tuple[Rig, Rig]) -> None:
