@@ -99,6 +99,18 @@ async def test_answers_at_once_have_a_connection_each() -> None:
         assert server.connections == 3
 
 
+async def test_only_so_many_idle_connections_are_kept() -> None:
+    async with serving(replying(OK + b"content-length: 2\r\n\r\nab"), StreamLimits(most_idle=2)) as (server, pool):
+        responses = [await pool.request("POST", "/chat", b"{}") for _ in range(4)]
+        for response in responses:
+            assert await response.whole() == b"ab"
+            response.close()
+        assert server.connections == 4
+        assert len(pool._idle) == 2
+        assert await whole(pool) == b"ab"
+        assert server.connections == 4
+
+
 async def test_leaving_an_answer_closes_its_connection() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + b"transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n")

@@ -62,10 +62,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """In seconds: until a connection stands, and how long an idle one is kept."""
+    """In seconds: until a connection stands, and how long an idle one is kept. And how many idle ones are."""
 
     connect: float = 10.0
     keep_warm: float = 120.0
+    most_idle: int = 64
+    """With thousands of readers few are idle at any moment; the rest would be kept open at both ends for nothing."""
 
 
 class Pool:
@@ -107,8 +109,10 @@ class Pool:
         self._idle.clear()
 
     def take_back(self, connection: Connection) -> None:
-        """A connection is free again."""
+        """A connection is free again. Beyond what the next answers need, the one that was idle longest is closed."""
         self._idle.append((time.monotonic(), connection))
+        if len(self._idle) > self._limits.most_idle:
+            self._idle.popleft()[1].abort()
 
     def forget(self, connection: Connection) -> None:
         """A connection is closed."""
