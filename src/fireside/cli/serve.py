@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 _EXAMPLES = """
 fireside serve
 fireside serve --port 9000 --data-dir ./data
+fireside serve --workers 4
 fireside serve --host 0.0.0.0 --tls auto
 fireside serve --tls-cert chain.pem --tls-key key.pem --host chat.example.org --port 443
 FIRESIDE_DATABASE_URL=postgresql://me:secret@db/fireside fireside serve

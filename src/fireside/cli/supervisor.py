@@ -182,7 +182,7 @@ class Supervisor:
             sockets = tuple(sock.fileno() for sock in member.listening.sockets)
             inherited = (theirs.fileno(), *sockets, *(() if self._held is None else (self._held,)))
             member.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "fireside.cli.member", str(theirs.fileno()),
+                sys.executable, "-P", "-m", "fireside.cli.member", str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL, pass_fds=inherited,
                 # A terminal's Ctrl+C is for the supervisor, which passes it on once.
                 process_group=0,
