@@ -49,8 +49,7 @@ if TYPE_CHECKING:
     from fireside.runners.base import Runner
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["WorkerService"]
-_GENERATE = f"/{_SERVICE.full_name}/Generate"
-# gzip would hold tokens back; by removing what a client takes, its answers stay as they are.
+# gzip would hold tokens back, and vectors hardly get smaller; by removing what a client takes, its answers stay as they are.
 _ENCODINGS = frozenset((b"grpc-accept-encoding", b"connect-accept-encoding"))
 
 
@@ -161,7 +160,7 @@ class WorkerEdge:
         if app is None:
             await send_reply(send, Reply(404, b"This is a model worker of Fireside. It speaks gRPC.\n"))
             return
-        headers = [item for item in scope["headers"] if path != _GENERATE or item[0] not in _ENCODINGS]
+        headers = [item for item in scope["headers"] if item[0] not in _ENCODINGS]
         native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
         outgoing = Outgoing(send)
         try:

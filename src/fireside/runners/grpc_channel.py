@@ -223,8 +223,13 @@ def _open(address: str, arguments: tuple[tuple[str, int], ...]) -> Any:
 
 def _system_authorities() -> bytes | None:
     """The certificates that this machine trusts (SSL_CERT_FILE, or the system's); None leaves it to grpcio's own."""
-    path = ssl.get_default_verify_paths().cafile
-    return Path(path).read_bytes() if path else None
+    paths = ssl.get_default_verify_paths()
+    # Debian has no such file but a folder, and in it all of them in one.
+    folder = Path(paths.capath) / "ca-certificates.crt" if paths.capath else None
+    for path in (paths.cafile, folder):
+        if path is not None and Path(path).is_file():
+            return Path(path).read_bytes()
+    return None
 
 
 def _grpc() -> Any:
