@@ -85,6 +85,10 @@ class FeedTail:
             frames += wire.frame(account_event_pb2.AccountEvent(cursor=str(self.after), models_changed=changed))
         return frames
 
+    def models_may_have_changed(self) -> None:
+        """Has the next `read` say that the list of models is another one."""
+        self._models = -1
+
     async def _stored(self) -> bytes:
         channel = self._channel
         frames: list[bytes] = []
@@ -191,7 +195,11 @@ class Feed:
         channel.newest = max(channel.newest, after[1])
         ready = account_event_pb2.Ready(running=[item.record for item in running])
         frame = wire.frame(account_event_pb2.AccountEvent(cursor=str(after[0]), ready=ready))
-        return FeedTail(self._db, owner, channel, after[0]), frame
+        tail = FeedTail(self._db, owner, channel, after[0])
+        if after_cursor:
+            # What changed of the models while a reader was away is stored nowhere, so one that comes back lists them.
+            tail.models_may_have_changed()
+        return tail, frame
 
     def detach(self, principal: Principal, waker: asyncio.Event) -> None:
         """Ends `attach`."""

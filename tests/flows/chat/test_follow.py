@@ -20,12 +20,15 @@ def account_events(payload: bytes) -> list[account_event_pb2.AccountEvent]:
     return list(chat_service_pb2.WatchEventsResponse.FromString(payload).events)
 
 
+UNSTORED = {"heartbeat", "models_changed"}
+
+
 async def read_feed(rig: Rig, cursor: str, until: int, who: Principal = LOCAL) -> list[account_event_pb2.AccountEvent]:
-    """`until` events after `ready`, without heartbeats."""
+    """`until` events after `ready`, without those that are in no feed: heartbeats, and what is told of models."""
     found: list[account_event_pb2.AccountEvent] = []
     async with asyncio.timeout(10), aclosing(rig.feed.watch(who, cursor, 60.0)) as tail:
         async for payload in tail:
-            found += [event for event in account_events(payload) if not event.HasField("heartbeat")]
+            found += [event for event in account_events(payload) if event.WhichOneof("kind") not in UNSTORED]
             if len(found) > until:
                 break
     return found
@@ -47,6 +50,22 @@ async def test_the_feed_tells_of_every_change_and_resumes_at_any_cursor(rig: Rig
     for index, event in enumerate(events[1:-1], start=2):
         later = await read_feed(rig, event.cursor, len(events) - index)
         assert later[1:] == events[index:]
+
+
+async def test_who_follows_hears_that_the_models_changed_and_who_comes_back_lists_them_anyway(rig: Rig) -> None:
+    async with asyncio.timeout(30), aclosing(rig.feed.watch(LOCAL, "", 60.0)) as tail:
+        (ready,) = account_events(await anext(tail))
+        rig.feed.models_changed()
+        rig.feed.models_changed()
+        (changed,) = account_events(await anext(tail))
+        assert (changed.WhichOneof("kind"), changed.cursor) == ("models_changed", ready.cursor)
+        await rig.chat(send("echo"))
+        assert account_events(await anext(tail))[0].WhichOneof("kind") == "conversation_created"
+    async with asyncio.timeout(30), aclosing(rig.feed.watch(LOCAL, ready.cursor, 60.0)) as tail:
+        await anext(tail)
+        *missed, changed = account_events(await anext(tail))
+        assert missed[0].WhichOneof("kind") == "conversation_created"
+        assert (changed.WhichOneof("kind"), changed.cursor) == ("models_changed", missed[-1].cursor)
 
 
 @pytest.mark.parametrize("cursor", ["99999", "-1", "x", "1e3", "٣", "9" * 60])
