@@ -156,7 +156,8 @@ async def test_the_deadline_reaches_the_model_and_ends_it() -> None:
     watched = WatchedRunner()
     async with worker_served(watched) as address, connected(address) as runner:
         await runner.info()  # the connection stands
-        deadline = time.monotonic() + 2
+        started = time.monotonic()
+        deadline = started + 2
         error = await refused(runner, ask("hang=start", deadline=deadline))
         assert isinstance(error, DeadlineExceededError)
         assert error.reason == "RUNNER_TOTAL_TIMEOUT"
@@ -164,7 +165,7 @@ async def test_the_deadline_reaches_the_model_and_ends_it() -> None:
             await watched.closed.wait()
     told = watched.requests[0].deadline
     assert told is not None
-    assert told == pytest.approx(deadline, abs=1.5)
+    assert started < told < deadline + 5
 
 
 async def test_a_deadline_that_has_passed_asks_nobody() -> None:

@@ -63,7 +63,7 @@ async def test_sessions_stay_with_a_worker_and_move_when_it_dies(tmp_path: Path)
     (tmp_path / "two").mkdir()
     with worker_process(tmp_path / "one") as one, worker_process(tmp_path / "two") as two:
         async with connected(one.address, two.address) as runner, asyncio.timeout(50):
-            begun = {session: asyncio.Event() for session in map(str, range(12))}
+            begun = {session: asyncio.Event() for session in map(str, range(24))}
             reading = {
                 session: asyncio.create_task(
                     until_it_breaks(runner, ask("tokens=100000,pace=5ms", session), begun[session])
@@ -91,7 +91,7 @@ async def test_it_stops_when_told_and_lets_an_answer_end(worker: WorkerProcess) 
 
         async def read() -> list[Delta]:
             got: list[Delta] = []
-            async with aclosing(runner.generate(ask("tokens=100,pace=10ms"))) as deltas:
+            async with aclosing(runner.generate(ask("tokens=40,pace=10ms"))) as deltas:
                 async for delta in deltas:
                     got.append(delta)
                     begun.set()
@@ -101,7 +101,7 @@ async def test_it_stops_when_told_and_lets_an_answer_end(worker: WorkerProcess) 
         async with asyncio.timeout(50):
             await begun.wait()
             code, out, _ = await asyncio.to_thread(worker.end)
-            assert len(text_of(await reading).split()) == 100
+            assert len(text_of(await reading).split()) == 40
     assert code == 0
     assert worker.address in out
 

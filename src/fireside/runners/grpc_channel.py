@@ -204,7 +204,7 @@ def _arguments(options: BackendOptions) -> tuple[tuple[str, int], ...]:
         ("grpc.max_receive_message_length", size),
         ("grpc.max_send_message_length", size),
         # How long grpcio itself tries to connect, in spite of the name: a little longer than we wait.
-        ("grpc.min_reconnect_backoff_ms", int(options.connect_timeout * 1000) + 1000),
+        ("grpc.min_reconnect_backoff_ms", int(options.connect_timeout * 1000) + 5000),
     )
     if not options.keepalive_time:
         return (*limits, *_OPTIONS)
