@@ -41,6 +41,7 @@ LOADS = (
     Load("1 stream, a token each 20 ms", 1, "tokens=200,pace=20ms"),
     Load("100 streams, a token each 20 ms", 100, "tokens=200,pace=20ms"),
     Load("100 streams, 4 tokens each 20 ms", 100, "tokens=800,burst=4,pace=20ms"),
+    Load("1,000 streams, a token each 50 ms", 1000, "tokens=64,pace=50ms"),
 )
 
 
