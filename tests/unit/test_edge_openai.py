@@ -137,6 +137,13 @@ def test_chunks_say_what_the_log_says(deltas: list[tuple[str, str]], cuts: list[
         assert read[-1]["usage"]["prompt_tokens_details"] == {"cached_tokens": 1}
 
 
+def test_the_last_chunk_names_a_model_that_stood_in() -> None:
+    chunks = Chunks("id", "asked", include_usage=False)
+    chunks.feed(wire.frame(generation_pb2.Event(seq=2, ended=generation_pb2.Ended(model="other"))))
+    said = [json.loads(line.removeprefix(b"data: ")) for line in chunks.finish("stop").split(b"\n\n")[:-2]]
+    assert [chunk["model"] for chunk in said] == ["asked", "other"]
+
+
 def test_an_answer_that_is_replaced_before_it_was_read_is_sent_whole() -> None:
     message = message_pb2.Message(parts=[message_pb2.Part(text=message_pb2.TextPart(text="so far"))])
     reset = wire.frame(generation_pb2.Event(seq=9, reset=generation_pb2.Reset(message=message)))

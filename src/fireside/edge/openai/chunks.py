@@ -33,18 +33,23 @@ _encode = msgspec.json.Encoder().encode
 class Chunks:
     """One answer's chunks. `ended` is set by the last event of the log, and says how the answer ended."""
 
-    __slots__ = ("_begun", "_calls", "_close", "_head", "_with_usage", "ended")
+    __slots__ = ("_begun", "_calls", "_close", "_created", "_generation_id", "_head", "_with_usage", "ended")
 
     def __init__(self, generation_id: str, model: str, *, include_usage: bool) -> None:
-        """`model` is the id that is named in each chunk."""
+        """`model` is the id that is named in each chunk; the last ones name a model that stood in for it."""
         self._with_usage = include_usage
         self._calls = 0
         self._begun = False
         self.ended: generation_pb2.Ended | None = None
-        self._head = b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[' % (
-            _encode(generation_id), int(time.time()), _encode(model),
-        )  # fmt: skip
+        self._generation_id = _encode(generation_id)
+        self._created = int(time.time())
+        self._head = self._head_for(model)
         self._close = b',"usage":null}\n\n' if include_usage else b"}\n\n"
+
+    def _head_for(self, model: str) -> bytes:
+        return b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":[' % (
+            self._generation_id, self._created, _encode(model),
+        )  # fmt: skip
 
     def feed(self, payload: bytes) -> bytes:
         """The events of the stream for joined frames; empty for those that say nothing to a client.
@@ -77,6 +82,8 @@ class Chunks:
         """The last events of an answer that ended well."""
         pieces: list[bytes] = []
         self._begin(pieces)
+        if self.ended is not None and self.ended.model:
+            self._head = self._head_for(self.ended.model)
         pieces.append(
             b'%b{"index":0,"delta":{},"logprobs":null,"finish_reason":"%b"}]%b'
             % (self._head, finish_reason.encode(), self._close)
