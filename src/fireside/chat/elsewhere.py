@@ -26,6 +26,9 @@ POLL_SECONDS = 5.0
 _POLL_ALONE_SECONDS = 0.25
 
 
+_ALIVE = generation_pb2.Heartbeat()
+
+
 class _Question(NamedTuple):
     owner: str
     generation_id: str
@@ -39,6 +42,7 @@ class Elsewhere:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._wakers: dict[str, set[asyncio.Event]] = {}
+        self._activities: dict[str, generation_pb2.Heartbeat] = {}
         self._questions: list[_Question] = []
         self._looking: asyncio.Task[None] | None = None
         self._poll = _POLL_ALONE_SECONDS if db.exclusive else POLL_SECONDS
@@ -53,6 +57,17 @@ class Elsewhere:
         wakers.discard(waker)
         if not wakers:
             self._wakers.pop(generation_id, None)
+            self._activities.pop(generation_id, None)
+
+    def show_activity(self, generation_id: str, activity: generation_pb2.Heartbeat) -> None:
+        """What a generation does before it has content."""
+        if generation_id in self._wakers:
+            self._activities[generation_id] = activity
+            self.wake([generation_id])
+
+    def activity(self, generation_id: str) -> generation_pb2.Heartbeat:
+        """What was last heard that it does. The same object while nothing else was heard."""
+        return self._activities.get(generation_id, _ALIVE)
 
     def wake(self, generation_ids: Iterable[str]) -> None:
         """The store has more of these logs."""

@@ -19,7 +19,7 @@ from fireside.chat.ask import transient_start
 from fireside.chat.elsewhere import Elsewhere
 from fireside.chat.ending import Desk
 from fireside.chat.feed import shutting_down
-from fireside.chat.log import LiveLog, LogBook
+from fireside.chat.log import STARTED_SEQ, LiveLog, LogBook
 from fireside.chat.neighbours import Neighbours
 from fireside.chat.plan import plan
 from fireside.chat.reaper import Family, Retention, reap_at_start, reap_forever, reap_of
@@ -231,6 +231,14 @@ class Engine:
         """Whether this process writes any generation."""
         return bool(self._runs)
 
+    def activities(self) -> dict[str, generation_pb2.Heartbeat]:
+        """What the generations do that this process writes and that have no content yet, by id."""
+        return {
+            run.record.id: run.log.activity
+            for run in self._runs.values()
+            if run.log.kept and run.log.activity.phase and run.log.last_seq == STARTED_SEQ
+        }
+
     def started_elsewhere(self, owner: str, generation_id: str, conversation_id: str) -> None:
         """Another process writes a generation, as far as is known."""
         if generation_id not in self._runs:
@@ -332,6 +340,7 @@ class Engine:
         self.elsewhere.attach(generation_id, waker)
         try:
             sent, looked = time.monotonic(), -math.inf
+            shown = self.elsewhere.activity(generation_id)
             while True:
                 waker.clear()
                 if time.monotonic() - looked > _BEHIND_SECONDS:
@@ -359,9 +368,10 @@ class Engine:
                     return
                 if self._draining:
                     raise shutting_down()
-                if time.monotonic() - sent >= heartbeat:
-                    yield wire.frame(generation_pb2.Event(heartbeat=generation_pb2.Heartbeat()))
-                    sent = time.monotonic()
+                activity = self.elsewhere.activity(generation_id)
+                if activity is not shown or time.monotonic() - sent >= heartbeat:
+                    shown, sent = activity, time.monotonic()
+                    yield wire.frame(generation_pb2.Event(heartbeat=activity))
                 await self.elsewhere.wait(waker, sent + heartbeat - time.monotonic())
         finally:
             self.elsewhere.detach(generation_id, waker)

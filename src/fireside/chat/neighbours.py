@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from fireside.chat import notes
 from fireside.chat.elsewhere import POLL_SECONDS
+from fireside.gen.v1 import generation_pb2
 from fireside.store import account_events, generations
 from fireside.store.dialects.base import MISSED
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from fireside.store.tx import Tx
 
 logger = logging.getLogger(__name__)
+
+
+# How often others are told what answers do that have no content yet.
+_TELL_SECONDS = 1.0
 
 
 class _Sight(NamedTuple):
@@ -44,20 +49,24 @@ class Neighbours:
         self._engine = engine
         self._feed = feed
         self._holder = holder
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._told: dict[str, generation_pb2.Heartbeat] = {}
         self._soon = asyncio.Event()
         self._missed = False
 
     async def open(self) -> None:
         """Listens from now on."""
         await self._db.listen(self._hear)
-        self._task = asyncio.create_task(self._look_forever(), name="look for other processes' doings")
+        self._tasks = [
+            asyncio.create_task(self._look_forever(), name="look for other processes' doings"),
+            asyncio.create_task(self._tell_forever(), name="tell other processes what answers do"),
+        ]
 
     async def aclose(self) -> None:
         """Listens no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def look_soon(self) -> None:
         """Somebody wants to know what runs elsewhere."""
@@ -74,6 +83,13 @@ class Neighbours:
             self._engine.started_elsewhere(owner, generation_id, conversation_id)
         elif topic == notes.STOP:
             self._engine.stop_here(payload)
+        elif topic == notes.ACTIVITY:
+            for word in payload.split(" "):
+                generation_id, phase, place = word.rsplit(":", 2)
+                # A newer process may know phases that this one does not.
+                known = cast("generation_pb2.Phase", int(phase))
+                activity = generation_pb2.Heartbeat(phase=known, queue_position=int(place))
+                self._engine.elsewhere.show_activity(generation_id, activity)
         elif topic == MISSED:
             self._missed = True
             self._soon.set()
@@ -89,7 +105,31 @@ class Neighbours:
             except Exception:  # the store may be away for a while; the next turn tries again
                 logger.exception("Looking for what other processes did failed; trying again")
 
+    async def _tell_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            activities = self._engine.activities()
+            # A log's activity is another object whenever it changes.
+            words = [
+                f"{generation_id}:{activity.phase}:{activity.queue_position}"
+                for generation_id, activity in activities.items()
+                if self._told.get(generation_id) is not activity
+            ]
+            self._told = activities
+            if not words:
+                continue
+
+            async def body(tx: Tx, words: Sequence[str] = words) -> None:
+                await notes.tell_many(tx, notes.ACTIVITY, words)
+
+            try:
+                await self._db.write(body)
+            except Exception:  # the store may be away for a while; it is told again with the next change
+                logger.exception("Other processes could not be told what answers do")
+
     async def _look_around(self) -> None:
+        # Who has begun to follow since then was not told.
+        self._told = {}
         if self._missed:
             self._missed = False
             self._engine.elsewhere.wake_all()

@@ -24,13 +24,22 @@ STOP: Final = "stop"
 """Somebody wants this generation stopped."""
 
 
+ACTIVITY: Final = "activity"
+"""What answers without content are doing: `id:phase:place in the queue`, separated by spaces."""
+
+
 async def tell_logs(tx: Tx, ids: Sequence[str]) -> None:
-    """Tells that there is more of these logs, in as many notes as it takes."""
+    """Tells that there is more of these logs."""
+    await tell_many(tx, LOGS, ids)
+
+
+async def tell_many(tx: Tx, topic: str, words: Sequence[str]) -> None:
+    """Tells all words, in as many notes as it takes."""
     start = size = 0
-    for end, generation_id in enumerate(ids):
-        if size + len(generation_id) + 1 > NOTE_BYTES:
-            await tx.notify(LOGS, " ".join(ids[start:end]))
+    for end, word in enumerate(words):
+        if size + len(word) + 1 > NOTE_BYTES:
+            await tx.notify(topic, " ".join(words[start:end]))
             start, size = end, 0
-        size += len(generation_id) + 1
-    if ids:
-        await tx.notify(LOGS, " ".join(ids[start:]))
+        size += len(word) + 1
+    if words:
+        await tx.notify(topic, " ".join(words[start:]))

@@ -65,6 +65,19 @@ async def test_news_comes_while_the_answer_runs_and_not_by_the_clock(pair: tuple
     await here.engine.stop(LOCAL, spec.generation_id)
 
 
+async def test_a_reader_there_sees_the_place_in_the_queue(pair: tuple[Rig, Rig]) -> None:
+    here, there = pair
+    spec = send("tokens=3,queue=2:60s")
+    await here.engine.start(LOCAL, spec)
+    async with asyncio.timeout(WAIT), aclosing(there.engine.watch(LOCAL, spec.generation_id, 0, 60.0)) as tail:
+        async for payload in tail:
+            beat = events_of(payload)[-1].heartbeat
+            if beat.phase:
+                break
+    assert (beat.phase, beat.queue_position) == (generation_pb2.PHASE_QUEUED, 2)
+    await here.engine.stop(LOCAL, spec.generation_id)
+
+
 async def test_many_readers_of_many_logs(pair: tuple[Rig, Rig]) -> None:
     here, there = pair
     specs = [send("tokens=60,pace=3ms") for _ in range(20)]
