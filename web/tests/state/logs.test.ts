@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 
-import { WatchEventsResponseSchema } from "../../src/gen/fireside/v1/chat_service_pb.ts";
+import { WatchEventsResponseSchema, type WatchEventsRequest } from "../../src/gen/fireside/v1/chat_service_pb.ts";
 import type { EventSchema } from "../../src/gen/fireside/v1/generation_pb.ts";
 import { MessageSchema, MessageState, Role } from "../../src/gen/fireside/v1/message_pb.ts";
 import { createApi } from "../../src/rpc/api.ts";
@@ -9,6 +9,7 @@ import { localLine, type ToHub } from "../../src/rpc/wire.ts";
 import { Branch } from "../../src/state/branch.ts";
 import { Generations } from "../../src/state/generations.ts";
 import { LiveClient } from "../../src/state/live-client.ts";
+import { LiveHub } from "../../src/state/live-hub.ts";
 import { LogReader } from "../../src/state/log-reader.ts";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ask, Browser } from "./browser.ts";
@@ -130,4 +131,30 @@ test("a log that the live stream cannot bring is read from the server, again and
   await clock.pass(10_000);
   expect(server.calls.length).toBeGreaterThan(1);
   expect(new Set(server.calls)).toEqual(new Set(["watchGeneration"]));
+});
+
+test("the owner of the stream does not ask again for a log that cannot be followed", async () => {
+  const requests: WatchEventsRequest[] = [];
+  const responses = [
+    { events: [{ cursor: "1", kind: { case: "ready" as const, value: {} } }] },
+    { generationEvents: [{ generationId: GENERATION, events: [started] }] },
+    { generationEvents: [{ generationId: GENERATION, failure: { reason: "LOG_GONE" } }] },
+  ];
+  const clock = new TestClock();
+  const hub = new LiveHub({
+    open: async function* (request) {
+      requests.push(request);
+      for (const response of responses.splice(0)) yield create(WatchEventsResponseSchema, response);
+    },
+    clock,
+    random: certain,
+    deadAfterMs: 6_000,
+  });
+  const line = localLine();
+  hub.connect(line.hub);
+  line.tab.send({ kind: "hello" });
+  await clock.pass(2_000);
+  expect(requests.length).toBeGreaterThan(1);
+  expect(requests.at(-1)).toMatchObject({ afterCursor: "1", resume: [] });
+  hub.close();
 });
