@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import grpc
 import grpc.aio
 import pytest
@@ -341,3 +342,31 @@ async def test_tools_find_out_what_it_serves() -> None:
             async with asyncio.timeout(30):
                 output, _ = await child.communicate()
             assert expected in output.decode()
+
+
+async def test_messages_that_are_too_long_are_told_as_such() -> None:
+    text = message_pb2.Part(text=message_pb2.TextPart(text="x" * 900_000))
+    request = ask("tokens=1")
+    request.messages[0].parts.extend([text, text, text])
+    async with worker_served(ScriptedRunner(), WorkerOptions(read_max_bytes=2_000_000)) as address:
+        for limit in (64_000_000, 2_000_000):
+            runner = WorkerRunner(BackendOptions(name="far", addresses=(address,), max_message_length=limit))
+            error = await refused(runner, request)
+            assert error.reason == "PROMPT_TOO_LONG"
+            assert "grpc_max_message_length" in error.message
+            await runner.aclose()
+        runner = WorkerRunner(BackendOptions(name="far", addresses=(address,), max_message_length=3000))
+        with pytest.raises(FiresideError) as caught:
+            await runner.embed("embed=1000", ["a", "b", "c"])
+        assert caught.value.reason == "RUNNER_FAILED"
+        await runner.aclose()
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+async def test_web_pages_are_refused(header: str) -> None:
+    async with worker_served(ScriptedRunner()) as address, aiohttp.ClientSession() as browser:
+        url = f"http://{address}/fireside.worker.v1.WorkerService/Info"
+        async with browser.post(url, json={}, headers={header: "same-origin"}) as response:
+            assert response.status == 403
+        async with browser.post(url, json={}) as response:
+            assert response.status == 200

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fireside.runners.base import Runner
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["WorkerService"]
+_OF_BROWSERS = frozenset((b"origin", b"sec-fetch-site"))
 # gzip would hold tokens back, and vectors hardly get smaller; by removing what a client takes, its answers stay as they are.
 _ENCODINGS = frozenset((b"grpc-accept-encoding", b"connect-accept-encoding"))
 
@@ -154,6 +155,10 @@ class WorkerEdge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request."""
         if scope["type"] != "http":
+            return
+        if any(name in _OF_BROWSERS for name, _ in scope["headers"]):
+            # Also a page whose name was rebound to this address: it could use a model that has no token.
+            await send_reply(send, Reply(403, b"A worker is not for web pages.\n"))
             return
         path: str = scope["path"]
         app = self._routes.get(path.rpartition("/")[0])

@@ -5,6 +5,7 @@ A peer of ours says more in `grpc-status-details-bin` (google.rpc.Status): its r
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from fireside.core.errors import FiresideError
 
 _DOMAIN = "fireside"
+# The words of grpcio, which has no other sign of it, and of a worker.
+_TOO_LARGE = re.compile(r"(?P<way>Sent|Received)? ?message (is )?larger than")
 # A worker that stops says so; for whoever waits for an answer it is simply away.
 _LEAVING = "SHUTTING_DOWN"
 # A worker that says nothing else has ended the call because its deadline came.
@@ -66,6 +69,8 @@ def error_of(status: CallStatus, runner: str, address: str, *, begun: bool) -> F
                 violations=(),
                 **metadata,
             )
+        case "RESOURCE_EXHAUSTED" if found := _TOO_LARGE.search(status.message):
+            return _too_large(runner, received=found["way"] == "Received")
         case "RESOURCE_EXHAUSTED":
             return ResourceExhaustedError(
                 said.reason or "RUNNER_RATE_LIMITED",
@@ -102,6 +107,18 @@ def cannot_connect(runner: str, address: str, waited: float | None = None) -> Un
         return UnavailableError("RUNNER_CONNECT_TIMEOUT", message, retry_after=2.0, address=address)
     message = f"The runner {runner} cannot be reached at {address}. Is it running?"
     return UnavailableError("RUNNER_UNAVAILABLE", message, retry_after=2.0, address=address)
+
+
+def _too_large(runner: str, *, received: bool) -> FiresideError:
+    """A message longer than this side or the other takes."""
+    if received:
+        message = f"The runner {runner} sent a message longer than grpc_max_message_length. Raise that setting."
+        return UnavailableError("RUNNER_FAILED", message)
+    message = (
+        f"This conversation has more bytes than a message to the runner {runner} may have. Raise "
+        "grpc_max_message_length, here and there, or start a new conversation."
+    )
+    return InvalidArgumentError("PROMPT_TOO_LONG", message)
 
 
 def died(runner: str, address: str) -> UnavailableError:
