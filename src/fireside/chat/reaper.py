@@ -90,9 +90,8 @@ async def reap_of(desk: Desk, dead: str) -> int:
 
 async def _reap(desk: Desk, find: Body[list[StoredGeneration]], *, forced: bool) -> int:
     abandoned = await desk.db.read(find)
-    for stored in abandoned:
-        await _end_abandoned(stored, desk, forced=forced)
-    return len(abandoned)
+    # Others may be at it too: each is ended by one.
+    return sum([await _end_abandoned(stored, desk, forced=forced) for stored in abandoned])
 
 
 async def reap_forever(desk: Desk, retention: Retention) -> None:
@@ -122,7 +121,9 @@ async def sweep(desk: Desk, retention: Retention) -> None:
     await desk.db.write(body)
 
 
-async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> None:
+async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> bool:
+    """Whether it was this process that ended it."""
+
     async def body(tx: Tx) -> News | None:
         lease = desk.book.lease()
         # Whoever held it is known to be dead, whatever the lease says.
@@ -135,6 +136,7 @@ async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) 
         logger.warning("Generation %s was abandoned by its process and ended as interrupted", stored.record.id)
         desk.feed.publish(stored.owner, [news])
         desk.elsewhere.wake([stored.record.id])
+    return news is not None
 
 
 async def _ending_of(tx: Tx, stored: StoredGeneration) -> Ending:

@@ -156,7 +156,7 @@ class Supervisor:
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             began = time.monotonic()
-            code = await self._live(member, family)
+            await self._live(member, family)
             family = ()
             if self._stop.is_set():
                 return
@@ -166,16 +166,17 @@ class Supervisor:
                 self._stop.set()
                 return
             pause = _FIRST_PAUSE if time.monotonic() - began >= _WELL_SECONDS else min(2 * pause, _LONGEST_PAUSE)
-            why = member.problem or _ending(code)
+            why = member.problem or _ending(member.process)
             logger.error("%s died (%s); it is started again in %.1f s", member.title.capitalize(), why, pause)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stop.wait()
             member.name = new_id()
 
-    async def _live(self, member: _Member, family: Sequence[str]) -> int:
-        """Starts the process and returns its exit code when it has ended."""
+    async def _live(self, member: _Member, family: Sequence[str]) -> None:
+        """Starts the process and returns when it has ended."""
         member.problem = ""
+        member.stopping.clear()
         ours, theirs = socket.socketpair()
         with theirs:
             member.channel = ours
@@ -198,10 +199,9 @@ class Supervisor:
         finally:
             member.channel = None
             ours.close()
-        code = await member.process.wait()
+        await member.process.wait()
         member.ready.clear()
         member.stopping.set()
-        return code
 
     def _part(self, member: _Member, sockets: tuple[int, ...], family: Sequence[str]) -> Assignment:
         local = self._model if not member.local_model else None
@@ -253,7 +253,10 @@ class Supervisor:
             self._model.signal(signal.SIGTERM)
             await self._await_ends([self._model], time.monotonic() + _MODEL_SECONDS)
             self._model.listening.close()
-        return all(member.process is not None and member.process.returncode == 0 for member in served)
+        failed = [member for member in served if member.process is not None and member.process.returncode]
+        for member in failed:
+            logger.error("%s did not end well (%s)", member.title.capitalize(), _ending(member.process))
+        return not failed
 
     async def _await_ends(self, members: Sequence[_Member], until: float) -> None:
         running = [member.process for member in members if member.process is not None]
@@ -276,7 +279,8 @@ async def _within(seconds: float, something: Awaitable[object]) -> None:
             await something
 
 
-def _ending(code: int) -> str:
+def _ending(process: asyncio.subprocess.Process | None) -> str:
+    code = (process and process.returncode) or 0
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"it ended with exit code {code}"
