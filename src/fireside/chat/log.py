@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from fireside.chat import wire
 from fireside.chat.fold import Fold
 from fireside.chat.notes import tell_logs
+from fireside.chat.pulse import Pulse
 from fireside.core.clock import now_us
 from fireside.core.errors import UnavailableError
 from fireside.gen.v1 import generation_pb2
@@ -30,9 +31,12 @@ logger = logging.getLogger(__name__)
 
 # A crash costs at most this much plus one commit; the promise is 100 ms.
 FLUSH_SECONDS = 0.075
+_FLUSHED_AT_ONCE = 128
 # The number of a log's first event. With that one alone a reader still has to be told what is being waited for; text
 # says it by itself.
 STARTED_SEQ = 1
+# The start and the first piece of text.
+_BEGINNING = 2
 # How often idle tails look at the clock, to send a heartbeat if one is due.
 TICK_SECONDS = 0.5
 # A process that has not renewed a lease for this long is taken to be dead.
@@ -55,8 +59,9 @@ class LiveLog:
     """One running generation in memory. All methods run on the event loop and none but `tail` awaits."""
 
     __slots__ = (
-        "_closed", "_ended", "_error", "_first", "_frames", "_sleepers", "_stored", "_wakers",
-        "activity", "activity_version", "flight", "fold", "generation_id", "kept", "last_append", "sealed", "seq_limit",
+        "_closed", "_ended", "_error", "_first", "_frames", "_pulse", "_sleepers", "_stored", "_turn", "_wakers",
+        "activity", "activity_version", "flight", "fold", "generation_id", "kept", "last_append", "sealed",
+        "seq_limit",
     )  # fmt: skip
 
     def __init__(self, generation_id: str, started: generation_pb2.Event, *, kept: bool = True) -> None:
@@ -82,6 +87,8 @@ class LiveLog:
         self._stored = 1
         self._wakers: set[Waker] = set()
         self._sleepers: list[asyncio.Future[None]] = []
+        self._pulse: Pulse | None = None
+        self._turn = 0
         self._closed = False
         self._ended = False
         self._error: UnavailableError | None = None
@@ -107,27 +114,29 @@ class LiveLog:
         self.fold.apply(event)
         self._frames.append(wire.frame(event))
         self.last_append = time.monotonic()
-        self._wake()
+        self.tell()
 
     def append_text(self, text: str, *, reasoning: bool) -> None:
         """The same as `append` with a delta of text that goes on in the last part, or starts one."""
         index = self.fold.grow(text, reasoning=reasoning)
         self._frames.append(wire.text_frame(self.fold.last_seq, index, text, reasoning=reasoning))
         self.last_append = time.monotonic()
-        self._wake()
+        # The first text never waits.
+        if self._pulse is None or len(self._frames) <= _BEGINNING or not self._pulse.defers(self, self._turn):
+            self.tell()
 
     def append_durable_end(self, frame: bytes) -> None:
         """Shows the last event, which was committed together with everything before it."""
         self._frames.append(frame)
         self._stored = len(self._frames)
         self._ended = self._closed = True
-        self._wake()
+        self.tell()
 
     def close(self, error: UnavailableError | None = None) -> None:
         """Ends all tails without an end of the log: the readers come back and read on."""
         self._closed = True
         self._error = error
-        self._wake()
+        self.tell()
 
     def unstored(self) -> tuple[int, bytes]:
         """The first number and the joined frames that the store lacks."""
@@ -137,6 +146,10 @@ class LiveLog:
         """The store has all events up to `last_seq` and has reserved the numbers up to `seq_limit`."""
         self._stored = max(self._stored, last_seq - self._first + 1)
         self.seq_limit = max(self.seq_limit, seq_limit)
+
+    def join(self, pulse: Pulse) -> None:
+        """Readers are told of further text when `pulse` says so."""
+        self._pulse, self._turn = pulse, pulse.turn()
 
     def attach(self, waker: Waker) -> None:
         """`waker` is set whenever there may be something new."""
@@ -185,13 +198,14 @@ class LiveLog:
         if (phase, queue_position) != (self.activity.phase, self.activity.queue_position):
             self.activity = generation_pb2.Heartbeat(phase=phase, queue_position=queue_position)
             self.activity_version += 1
-            self._wake()
+            self.tell()
 
     def wake_idle(self) -> None:
         """Lets tails look at the clock, to send a heartbeat if one is due."""
-        self._wake()
+        self.tell()
 
-    def _wake(self) -> None:
+    def tell(self) -> None:
+        """Wakes all readers."""
         sleepers = self._sleepers
         if sleepers:
             self._sleepers = []
@@ -238,11 +252,14 @@ class LogBook:
         self._logs: dict[str, LiveLog] = {}
         self._dirty: set[LiveLog] = set()
         self._flush_wanted = asyncio.Event()
+        self._pulse = Pulse()
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """Starts the flusher and the ticker."""
-        self._tasks = [asyncio.create_task(self._flush_forever()), asyncio.create_task(self._tick_forever())]
+        """Starts the flusher, the ticker and the pulse."""
+        self._tasks = [
+            asyncio.create_task(work) for work in (self._flush_forever(), self._tick_forever(), self._pulse.run())
+        ]
 
     async def aclose(self) -> None:
         """Stops the tasks; logs that still run are closed for the readers to come back elsewhere."""
@@ -259,11 +276,14 @@ class LogBook:
     def add(self, log: LiveLog) -> None:
         """The log is live from now on."""
         self._logs[log.generation_id] = log
+        log.join(self._pulse)
 
     def remove(self, log: LiveLog) -> None:
         """The log is at its end; tails that hold it read it to the end."""
         self._logs.pop(log.generation_id, None)
         self._dirty.discard(log)
+        if not self._logs:
+            self._pulse.rest()
 
     def append(self, log: LiveLog, event: generation_pb2.Event) -> None:
         """Appends to a log and sees to it that the store gets it soon. UnavailableError: it is closed."""
@@ -307,7 +327,9 @@ class LogBook:
             logs = list(self._dirty)
             self._dirty.clear()
             try:
-                await self._flush(logs)
+                # By pieces, because a transaction of all would hold up those that wait for theirs to begin.
+                for at in range(0, len(logs), _FLUSHED_AT_ONCE):
+                    await self._flush(logs[at : at + _FLUSHED_AT_ONCE])
             except Exception:  # the answers go on in memory; what is not stored is tried again
                 logger.exception("Storing %d running answers failed; trying again", len(logs))
                 self._dirty.update(log for log in logs if log.generation_id in self._logs and not log.sealed)
