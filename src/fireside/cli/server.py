@@ -108,7 +108,7 @@ def _tune_interpreter() -> None:
     again and again: with its defaults 1,000 streams spent a tenth of their CPU there, in pauses of up to 100 ms. The
     thread that commits waits for the interpreter lock at most a millisecond, not five.
     """
-    gc.set_threshold(10_000, 50, 100)
+    gc.set_threshold(100_000, 20, 100)
     sys.setswitchinterval(0.001)
 
 

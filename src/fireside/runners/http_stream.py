@@ -209,6 +209,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_error",
+        "_loop",
         "_paused",
         "_pieces",
         "_pool",
@@ -222,6 +223,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        # Kept, because asking for it is a system call in Python 3.11.
+        self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
         self._pieces: list[bytes] = []
@@ -323,7 +326,7 @@ class Connection(asyncio.Protocol):
     async def _wait(self) -> None:
         if self._error is not None:
             raise self._error
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:

@@ -23,6 +23,8 @@ _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: n
 # Without a pace, so many events go out in one write, and so many bytes may wait.
 _BATCH = 64
 _WAITING_BYTES = 256 * 1024
+# An engine computes a step of all its answers at once, so tokens of different answers come together. In seconds.
+_STEP = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Ticker:
         self._at = 0.0
 
     def at(self, when: float, connection: Connection) -> None:
-        """Calls `connection.tick` at `when`, in seconds of the loop's clock."""
+        """Calls `connection.tick` at `when`, in seconds of the loop's clock, or with the next step after it."""
+        when = -(-when // _STEP) * _STEP
         heapq.heappush(self._due, (when, next(self._order), connection))
         self._arm()
 
