@@ -103,11 +103,6 @@ class LiveLog:
         """Whether the next event needs a flush first, to reserve more numbers. One number is kept for the end."""
         return self.last_seq + 2 > self.seq_limit
 
-    @property
-    def dirty(self) -> bool:
-        """Whether the store lacks events."""
-        return self._stored < len(self._frames)
-
     def append(self, event: generation_pb2.Event) -> None:
         """Numbers an event and shows it to all tails."""
         event.seq = self.last_seq + 1

@@ -5,7 +5,6 @@ Plain ASGI without any server's own API, so that it runs on every server.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ from fireside.edge.rpc.conversations import ConversationHandlers
 from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
-from fireside.edge.streams import OpenStreams, Outgoing
+from fireside.edge.streams import OpenStreams
 from fireside.edge.validate import Validator
 from fireside.edge.web import WebApp, default_folder
 from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
@@ -165,16 +164,8 @@ class Edge:
         if announces_more_than(self._options.read_max_bytes, scope):
             receive = await cut_short(receive, self._options.read_max_bytes)
         native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
-        outgoing = Outgoing(send)
-        try:
-            # connectrpc wants a root_path, which ASGI leaves optional.
-            await native({"root_path": "", **scope, "headers": _headers_for(scope)}, receive, outgoing)
-        except asyncio.CancelledError:
-            if not self.streams.absorbs(asyncio.current_task()):
-                raise
-        except Exception:
-            if not outgoing.gone:  # otherwise nobody is left to be told
-                raise
+        # connectrpc wants a root_path, which ASGI leaves optional.
+        await self.streams.serve(native, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send)
 
     async def _not_rpc(self, scope: Scope, send: Send) -> None:
         content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")

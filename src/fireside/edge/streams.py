@@ -15,7 +15,7 @@ from fireside.core.errors import UnavailableError
 if TYPE_CHECKING:
     from connectrpc.request import RequestContext
 
-    from fireside.edge.plain import Message, Send
+    from fireside.edge.plain import Application, Message, Receive, Scope, Send
 
 
 class ClientGoneError(ConnectError):
@@ -111,6 +111,18 @@ class OpenStreams(MetadataInterceptor[None]):
             for task in list(self._tasks):
                 task.cancel()
             await self.reached(0)
+
+    async def serve(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
+        """Has `app` serve a call; neither a client that has gone nor `end_all` is an error then."""
+        outgoing = Outgoing(send)
+        try:
+            await app(scope, receive, outgoing)
+        except asyncio.CancelledError:
+            if not self.absorbs(asyncio.current_task()):
+                raise
+        except Exception:
+            if not outgoing.gone:  # otherwise nobody is left to be told
+                raise
 
     def absorbs(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether the cancellation that reached the outermost application came from `end_all`, and is done with."""

@@ -5,7 +5,6 @@ It is the same stack as the server's (connectrpc handlers in plain ASGI), with a
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import time
 from contextlib import aclosing
@@ -29,7 +28,7 @@ from fireside.edge.health import (
 from fireside.edge.plain import Reply, send_reply
 from fireside.edge.reflection import reflection_applications
 from fireside.edge.rpc.streams import answers
-from fireside.edge.streams import OpenStreams, Outgoing
+from fireside.edge.streams import OpenStreams
 from fireside.edge.validate import Validator
 from fireside.edge.worker_answer import EMPTY, Answer
 from fireside.gen.v1 import model_pb2
@@ -167,15 +166,7 @@ class WorkerEdge:
             return
         headers = [item for item in scope["headers"] if item[0] not in _ENCODINGS]
         native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
-        outgoing = Outgoing(send)
-        try:
-            await native({"root_path": "", **scope, "headers": headers}, receive, outgoing)
-        except asyncio.CancelledError:
-            if not self.streams.absorbs(asyncio.current_task()):
-                raise
-        except Exception:
-            if not outgoing.gone:  # otherwise nobody is left to be told
-                raise
+        await self.streams.serve(native, {"root_path": "", **scope, "headers": headers}, receive, send)
 
     async def drain(self, grace: float) -> None:
         """Takes no new streams and lets open ones end for `grace` seconds; the rest end with UNAVAILABLE."""

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fireside.runners.prompt import Calls, ToolEntry, clean, part_text, result_text, role_of, tool_entries
+from fireside.runners.prompt import (
+    Calls,
+    ToolEntry,
+    clean,
+    cut_at_results,
+    part_text,
+    result_text,
+    role_of,
+    tool_entries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -120,18 +129,14 @@ def chat_messages(request: GenerateRequest) -> list[ChatMessage]:
 
 
 def _entries(message: message_pb2.Message, calls: Calls) -> Iterator[ChatMessage]:
-    """A message as one or several: each result of a tool stands alone, and what follows it begins another."""
+    """A message as one or several."""
     role = role_of(message)
-    pending: list[message_pb2.Part] = []
-    for part in message.parts:
-        if part.HasField("tool_result") and calls.has(part):
-            yield from _entry(role, pending, calls)
-            pending = []
-            call = calls.answered[part.tool_result.tool_call_id]
-            yield ChatMessage("tool", result_text(part.tool_result), tool_name=call.name, tool_call_id=call.id)
+    for parts, call_id in cut_at_results(message, calls):
+        if call_id:
+            call = calls.answered[call_id]
+            yield ChatMessage("tool", result_text(parts[0].tool_result), tool_name=call.name, tool_call_id=call.id)
         else:
-            pending.append(part)
-    yield from _entry(role, pending, calls)
+            yield from _entry(role, parts, calls)
 
 
 def _entry(role: str, parts: list[message_pb2.Part], calls: Calls) -> Iterator[ChatMessage]:

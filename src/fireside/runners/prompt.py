@@ -15,7 +15,7 @@ from fireside.core.errors import InvalidArgumentError
 from fireside.gen.v1 import message_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fireside.gen.v1 import generation_pb2
 
@@ -90,6 +90,22 @@ class Calls:
         return (part.HasField("tool_call") and part.tool_call.id in self.answered) or (
             part.HasField("tool_result") and part.tool_result.tool_call_id in self.answered
         )
+
+
+def cut_at_results(message: message_pb2.Message, calls: Calls) -> Iterator[tuple[list[message_pb2.Part], str]]:
+    """The message in pieces, since each result of a tool stands alone and what follows it begins another piece.
+
+    A piece is a result with its call's id, or other parts (maybe none) with an empty id.
+    """
+    pending: list[message_pb2.Part] = []
+    for part in message.parts:
+        if part.HasField("tool_result") and calls.has(part):
+            yield pending, ""
+            yield [part], part.tool_result.tool_call_id
+            pending = []
+        else:
+            pending.append(part)
+    yield pending, ""
 
 
 class Function(msgspec.Struct, frozen=True):
