@@ -74,7 +74,7 @@ def python(out: Path) -> None:
 
 
 def typescript(out: Path) -> None:
-    """Writes the TypeScript code into the folder `out`, without the validation rules (60 KB the browser never reads)."""
+    """Writes the TypeScript code into the folder `out`, without what the browser never reads: validation rules and permissions (60 KB)."""
     plugin = ROOT / "web" / "node_modules" / ".bin" / "protoc-gen-es"
     if not plugin.exists():
         sys.exit("web/node_modules is missing: `make gen` and `make check` install it.")
@@ -85,6 +85,7 @@ def typescript(out: Path) -> None:
     _run(
         str(buf), "generate", "--template", template, "--path", "proto/fireside/v1",
         "--exclude-type", "buf.validate.field", "--exclude-type", "buf.validate.oneof",
+        "--exclude-type", "fireside.v1.permission",
         path=bootstrap.find_node(_no_download, [Path(sys.prefix), bootstrap.TOOLS]),
     )  # fmt: skip
 

@@ -26,9 +26,10 @@ from fireside.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_valid
 from fireside.gen.v1 import account_event_pb2 as fireside_dot_v1_dot_account__event__pb2
 from fireside.gen.v1 import generation_pb2 as fireside_dot_v1_dot_generation__pb2
 from fireside.gen.v1 import message_pb2 as fireside_dot_v1_dot_message__pb2
+from fireside.gen.v1 import permission_pb2 as fireside_dot_v1_dot_permission__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66ireside/v1/chat_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x66ireside/v1/account_event.proto\x1a\x1c\x66ireside/v1/generation.proto\x1a\x19\x66ireside/v1/message.proto\"D\n\x0fGenerateRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecB\x06\xbaH\x03\xc8\x01\x01\"6\n\x10GenerateResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\"K\n\x16StartGenerationRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecB\x06\xbaH\x03\xc8\x01\x01\"F\n\x17StartGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"U\n\x16WatchGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"=\n\x17WatchGenerationResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\"8\n\x15StopGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"E\n\x16StopGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"7\n\x14GetGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"D\n\x15GetGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"\xf1\x02\n\x0f\x43onverseRequest\x12\x1d\n\ncommand_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\x05start\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecH\x00\x12\x34\n\x05watch\x18\x03 \x01(\x0b\x32#.fireside.v1.WatchGenerationRequestH\x00\x12.\n\x07unwatch\x18\x04 \x01(\x0b\x32\x1b.fireside.v1.UnwatchCommandH\x00\x12\x32\n\x04stop\x18\x05 \x01(\x0b\x32\".fireside.v1.StopGenerationRequestH\x00\x12,\n\x06switch\x18\x06 \x01(\x0b\x32\x1a.fireside.v1.SwitchCommandH\x00\x12\x37\n\x0cwatch_events\x18\x07 \x01(\x0b\x32\x1f.fireside.v1.WatchEventsRequestH\x00\x42\x10\n\x07\x63ommand\x12\x05\xbaH\x02\x08\x01\"1\n\x0eUnwatchCommand\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"5\n\rSwitchCommand\x12$\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\xf6\x01\n\x10\x43onverseResponse\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12(\n\x04\x64one\x18\x02 \x01(\x0b\x32\x18.fireside.v1.CommandDoneH\x00\x12,\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x1a.fireside.v1.CommandFailedH\x00\x12:\n\x11generation_events\x18\x04 \x01(\x0b\x32\x1d.fireside.v1.GenerationEventsH\x00\x12\x32\n\raccount_event\x18\x05 \x01(\x0b\x32\x19.fireside.v1.AccountEventH\x00\x42\x06\n\x04kind\":\n\x0b\x43ommandDone\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"V\n\rCommandFailed\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\"t\n\x10GenerationEvents\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x14.fireside.v1.Failure\"\x8f\x01\n\x12WatchEventsRequest\x12\x1d\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\x12\x66ollow_generations\x18\x02 \x01(\x08\x12>\n\x06resume\x18\x03 \x03(\x0b\x32#.fireside.v1.WatchGenerationRequestB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"z\n\x13WatchEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.fireside.v1.AccountEvent\x12\x38\n\x11generation_events\x18\x02 \x03(\x0b\x32\x1d.fireside.v1.GenerationEvents2\xef\x04\n\x0b\x43hatService\x12I\n\x08Generate\x12\x1c.fireside.v1.GenerateRequest\x1a\x1d.fireside.v1.GenerateResponse0\x01\x12\\\n\x0fStartGeneration\x12#.fireside.v1.StartGenerationRequest\x1a$.fireside.v1.StartGenerationResponse\x12^\n\x0fWatchGeneration\x12#.fireside.v1.WatchGenerationRequest\x1a$.fireside.v1.WatchGenerationResponse0\x01\x12Y\n\x0eStopGeneration\x12\".fireside.v1.StopGenerationRequest\x1a#.fireside.v1.StopGenerationResponse\x12[\n\rGetGeneration\x12!.fireside.v1.GetGenerationRequest\x1a\".fireside.v1.GetGenerationResponse\"\x03\x90\x02\x01\x12K\n\x08\x43onverse\x12\x1c.fireside.v1.ConverseRequest\x1a\x1d.fireside.v1.ConverseResponse(\x01\x30\x01\x12R\n\x0bWatchEvents\x12\x1f.fireside.v1.WatchEventsRequest\x1a .fireside.v1.WatchEventsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66ireside/v1/chat_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1f\x66ireside/v1/account_event.proto\x1a\x1c\x66ireside/v1/generation.proto\x1a\x19\x66ireside/v1/message.proto\x1a\x1c\x66ireside/v1/permission.proto\"D\n\x0fGenerateRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecB\x06\xbaH\x03\xc8\x01\x01\"6\n\x10GenerateResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\"K\n\x16StartGenerationRequest\x12\x31\n\x04spec\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecB\x06\xbaH\x03\xc8\x01\x01\"F\n\x17StartGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"U\n\x16WatchGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\tafter_seq\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"=\n\x17WatchGenerationResponse\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\"8\n\x15StopGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"E\n\x16StopGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"7\n\x14GetGenerationRequest\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"D\n\x15GetGenerationResponse\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"\xf1\x02\n\x0f\x43onverseRequest\x12\x1d\n\ncommand_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\x12,\n\x05start\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.GenerationSpecH\x00\x12\x34\n\x05watch\x18\x03 \x01(\x0b\x32#.fireside.v1.WatchGenerationRequestH\x00\x12.\n\x07unwatch\x18\x04 \x01(\x0b\x32\x1b.fireside.v1.UnwatchCommandH\x00\x12\x32\n\x04stop\x18\x05 \x01(\x0b\x32\".fireside.v1.StopGenerationRequestH\x00\x12,\n\x06switch\x18\x06 \x01(\x0b\x32\x1a.fireside.v1.SwitchCommandH\x00\x12\x37\n\x0cwatch_events\x18\x07 \x01(\x0b\x32\x1f.fireside.v1.WatchEventsRequestH\x00\x42\x10\n\x07\x63ommand\x12\x05\xbaH\x02\x08\x01\"1\n\x0eUnwatchCommand\x12\x1f\n\rgeneration_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"5\n\rSwitchCommand\x12$\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\"\xf6\x01\n\x10\x43onverseResponse\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12(\n\x04\x64one\x18\x02 \x01(\x0b\x32\x18.fireside.v1.CommandDoneH\x00\x12,\n\x06\x66\x61iled\x18\x03 \x01(\x0b\x32\x1a.fireside.v1.CommandFailedH\x00\x12:\n\x11generation_events\x18\x04 \x01(\x0b\x32\x1d.fireside.v1.GenerationEventsH\x00\x12\x32\n\raccount_event\x18\x05 \x01(\x0b\x32\x19.fireside.v1.AccountEventH\x00\x42\x06\n\x04kind\":\n\x0b\x43ommandDone\x12+\n\ngeneration\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Generation\"V\n\rCommandFailed\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x16\n\x0eretry_after_ms\x18\x04 \x01(\x03\"t\n\x10GenerationEvents\x12\"\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Event\x12\x15\n\rgeneration_id\x18\x02 \x01(\t\x12%\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x14.fireside.v1.Failure\"\x8f\x01\n\x12WatchEventsRequest\x12\x1d\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1a\n\x12\x66ollow_generations\x18\x02 \x01(\x08\x12>\n\x06resume\x18\x03 \x03(\x0b\x32#.fireside.v1.WatchGenerationRequestB\t\xbaH\x06\x92\x01\x03\x10\x80\x02\"z\n\x13WatchEventsResponse\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.fireside.v1.AccountEvent\x12\x38\n\x11generation_events\x18\x02 \x03(\x0b\x32\x1d.fireside.v1.GenerationEvents2\x97\x05\n\x0b\x43hatService\x12O\n\x08Generate\x12\x1c.fireside.v1.GenerateRequest\x1a\x1d.fireside.v1.GenerateResponse\"\x04\xa8\xbb\x18\x04\x30\x01\x12\x62\n\x0fStartGeneration\x12#.fireside.v1.StartGenerationRequest\x1a$.fireside.v1.StartGenerationResponse\"\x04\xa8\xbb\x18\x04\x12\x64\n\x0fWatchGeneration\x12#.fireside.v1.WatchGenerationRequest\x1a$.fireside.v1.WatchGenerationResponse\"\x04\xa8\xbb\x18\x04\x30\x01\x12_\n\x0eStopGeneration\x12\".fireside.v1.StopGenerationRequest\x1a#.fireside.v1.StopGenerationResponse\"\x04\xa8\xbb\x18\x04\x12_\n\rGetGeneration\x12!.fireside.v1.GetGenerationRequest\x1a\".fireside.v1.GetGenerationResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x04\x12Q\n\x08\x43onverse\x12\x1c.fireside.v1.ConverseRequest\x1a\x1d.fireside.v1.ConverseResponse\"\x04\xa8\xbb\x18\x04(\x01\x30\x01\x12X\n\x0bWatchEvents\x12\x1f.fireside.v1.WatchEventsRequest\x1a .fireside.v1.WatchEventsResponse\"\x04\xa8\xbb\x18\x04\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,46 +60,58 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['after_cursor']._serialized_options = b'\272H\004r\002\030@'
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['resume']._loaded_options = None
   _globals['_WATCHEVENTSREQUEST'].fields_by_name['resume']._serialized_options = b'\272H\006\222\001\003\020\200\002'
+  _globals['_CHATSERVICE'].methods_by_name['Generate']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['Generate']._serialized_options = b'\250\273\030\004'
+  _globals['_CHATSERVICE'].methods_by_name['StartGeneration']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['StartGeneration']._serialized_options = b'\250\273\030\004'
+  _globals['_CHATSERVICE'].methods_by_name['WatchGeneration']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['WatchGeneration']._serialized_options = b'\250\273\030\004'
+  _globals['_CHATSERVICE'].methods_by_name['StopGeneration']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['StopGeneration']._serialized_options = b'\250\273\030\004'
   _globals['_CHATSERVICE'].methods_by_name['GetGeneration']._loaded_options = None
-  _globals['_CHATSERVICE'].methods_by_name['GetGeneration']._serialized_options = b'\220\002\001'
-  _globals['_GENERATEREQUEST']._serialized_start=166
-  _globals['_GENERATEREQUEST']._serialized_end=234
-  _globals['_GENERATERESPONSE']._serialized_start=236
-  _globals['_GENERATERESPONSE']._serialized_end=290
-  _globals['_STARTGENERATIONREQUEST']._serialized_start=292
-  _globals['_STARTGENERATIONREQUEST']._serialized_end=367
-  _globals['_STARTGENERATIONRESPONSE']._serialized_start=369
-  _globals['_STARTGENERATIONRESPONSE']._serialized_end=439
-  _globals['_WATCHGENERATIONREQUEST']._serialized_start=441
-  _globals['_WATCHGENERATIONREQUEST']._serialized_end=526
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=528
-  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=589
-  _globals['_STOPGENERATIONREQUEST']._serialized_start=591
-  _globals['_STOPGENERATIONREQUEST']._serialized_end=647
-  _globals['_STOPGENERATIONRESPONSE']._serialized_start=649
-  _globals['_STOPGENERATIONRESPONSE']._serialized_end=718
-  _globals['_GETGENERATIONREQUEST']._serialized_start=720
-  _globals['_GETGENERATIONREQUEST']._serialized_end=775
-  _globals['_GETGENERATIONRESPONSE']._serialized_start=777
-  _globals['_GETGENERATIONRESPONSE']._serialized_end=845
-  _globals['_CONVERSEREQUEST']._serialized_start=848
-  _globals['_CONVERSEREQUEST']._serialized_end=1217
-  _globals['_UNWATCHCOMMAND']._serialized_start=1219
-  _globals['_UNWATCHCOMMAND']._serialized_end=1268
-  _globals['_SWITCHCOMMAND']._serialized_start=1270
-  _globals['_SWITCHCOMMAND']._serialized_end=1323
-  _globals['_CONVERSERESPONSE']._serialized_start=1326
-  _globals['_CONVERSERESPONSE']._serialized_end=1572
-  _globals['_COMMANDDONE']._serialized_start=1574
-  _globals['_COMMANDDONE']._serialized_end=1632
-  _globals['_COMMANDFAILED']._serialized_start=1634
-  _globals['_COMMANDFAILED']._serialized_end=1720
-  _globals['_GENERATIONEVENTS']._serialized_start=1722
-  _globals['_GENERATIONEVENTS']._serialized_end=1838
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1841
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1984
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1986
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2108
-  _globals['_CHATSERVICE']._serialized_start=2111
-  _globals['_CHATSERVICE']._serialized_end=2734
+  _globals['_CHATSERVICE'].methods_by_name['GetGeneration']._serialized_options = b'\220\002\001\250\273\030\004'
+  _globals['_CHATSERVICE'].methods_by_name['Converse']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['Converse']._serialized_options = b'\250\273\030\004'
+  _globals['_CHATSERVICE'].methods_by_name['WatchEvents']._loaded_options = None
+  _globals['_CHATSERVICE'].methods_by_name['WatchEvents']._serialized_options = b'\250\273\030\004'
+  _globals['_GENERATEREQUEST']._serialized_start=196
+  _globals['_GENERATEREQUEST']._serialized_end=264
+  _globals['_GENERATERESPONSE']._serialized_start=266
+  _globals['_GENERATERESPONSE']._serialized_end=320
+  _globals['_STARTGENERATIONREQUEST']._serialized_start=322
+  _globals['_STARTGENERATIONREQUEST']._serialized_end=397
+  _globals['_STARTGENERATIONRESPONSE']._serialized_start=399
+  _globals['_STARTGENERATIONRESPONSE']._serialized_end=469
+  _globals['_WATCHGENERATIONREQUEST']._serialized_start=471
+  _globals['_WATCHGENERATIONREQUEST']._serialized_end=556
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_start=558
+  _globals['_WATCHGENERATIONRESPONSE']._serialized_end=619
+  _globals['_STOPGENERATIONREQUEST']._serialized_start=621
+  _globals['_STOPGENERATIONREQUEST']._serialized_end=677
+  _globals['_STOPGENERATIONRESPONSE']._serialized_start=679
+  _globals['_STOPGENERATIONRESPONSE']._serialized_end=748
+  _globals['_GETGENERATIONREQUEST']._serialized_start=750
+  _globals['_GETGENERATIONREQUEST']._serialized_end=805
+  _globals['_GETGENERATIONRESPONSE']._serialized_start=807
+  _globals['_GETGENERATIONRESPONSE']._serialized_end=875
+  _globals['_CONVERSEREQUEST']._serialized_start=878
+  _globals['_CONVERSEREQUEST']._serialized_end=1247
+  _globals['_UNWATCHCOMMAND']._serialized_start=1249
+  _globals['_UNWATCHCOMMAND']._serialized_end=1298
+  _globals['_SWITCHCOMMAND']._serialized_start=1300
+  _globals['_SWITCHCOMMAND']._serialized_end=1353
+  _globals['_CONVERSERESPONSE']._serialized_start=1356
+  _globals['_CONVERSERESPONSE']._serialized_end=1602
+  _globals['_COMMANDDONE']._serialized_start=1604
+  _globals['_COMMANDDONE']._serialized_end=1662
+  _globals['_COMMANDFAILED']._serialized_start=1664
+  _globals['_COMMANDFAILED']._serialized_end=1750
+  _globals['_GENERATIONEVENTS']._serialized_start=1752
+  _globals['_GENERATIONEVENTS']._serialized_end=1868
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1871
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=2014
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=2016
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=2138
+  _globals['_CHATSERVICE']._serialized_start=2141
+  _globals['_CHATSERVICE']._serialized_end=2804
 # @@protoc_insertion_point(module_scope)

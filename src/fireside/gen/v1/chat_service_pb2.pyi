@@ -2,6 +2,7 @@ from fireside.gen.buf.validate import validate_pb2 as _validate_pb2
 from fireside.gen.v1 import account_event_pb2 as _account_event_pb2
 from fireside.gen.v1 import generation_pb2 as _generation_pb2
 from fireside.gen.v1 import message_pb2 as _message_pb2
+from fireside.gen.v1 import permission_pb2 as _permission_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

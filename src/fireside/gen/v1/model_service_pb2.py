@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from fireside.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from fireside.gen.v1 import model_pb2 as fireside_dot_v1_dot_model__pb2
+from fireside.gen.v1 import permission_pb2 as fireside_dot_v1_dot_permission__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66ireside/v1/model_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66ireside/v1/model.proto\"P\n\x11ListModelsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"_\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"/\n\x0fGetModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.fireside.v1.Model2\xb0\x01\n\x0cModelService\x12R\n\nListModels\x12\x1e.fireside.v1.ListModelsRequest\x1a\x1f.fireside.v1.ListModelsResponse\"\x03\x90\x02\x01\x12L\n\x08GetModel\x12\x1c.fireside.v1.GetModelRequest\x1a\x1d.fireside.v1.GetModelResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66ireside/v1/model_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17\x66ireside/v1/model.proto\x1a\x1c\x66ireside/v1/permission.proto\"P\n\x11ListModelsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"_\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.fireside.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0c\n\x04hint\x18\x03 \x01(\t\"/\n\x0fGetModelRequest\x12\x1c\n\x08model_id\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\x80\x02\"5\n\x10GetModelResponse\x12!\n\x05model\x18\x01 \x01(\x0b\x32\x12.fireside.v1.Model2\xb8\x01\n\x0cModelService\x12V\n\nListModels\x12\x1e.fireside.v1.ListModelsRequest\x1a\x1f.fireside.v1.ListModelsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x05\x12P\n\x08GetModel\x12\x1c.fireside.v1.GetModelRequest\x1a\x1d.fireside.v1.GetModelResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,17 +41,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMODELREQUEST'].fields_by_name['model_id']._loaded_options = None
   _globals['_GETMODELREQUEST'].fields_by_name['model_id']._serialized_options = b'\272H\007r\005\020\001\030\200\002'
   _globals['_MODELSERVICE'].methods_by_name['ListModels']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['ListModels']._serialized_options = b'\220\002\001'
+  _globals['_MODELSERVICE'].methods_by_name['ListModels']._serialized_options = b'\220\002\001\250\273\030\005'
   _globals['_MODELSERVICE'].methods_by_name['GetModel']._loaded_options = None
-  _globals['_MODELSERVICE'].methods_by_name['GetModel']._serialized_options = b'\220\002\001'
-  _globals['_LISTMODELSREQUEST']._serialized_start=102
-  _globals['_LISTMODELSREQUEST']._serialized_end=182
-  _globals['_LISTMODELSRESPONSE']._serialized_start=184
-  _globals['_LISTMODELSRESPONSE']._serialized_end=279
-  _globals['_GETMODELREQUEST']._serialized_start=281
-  _globals['_GETMODELREQUEST']._serialized_end=328
-  _globals['_GETMODELRESPONSE']._serialized_start=330
-  _globals['_GETMODELRESPONSE']._serialized_end=383
-  _globals['_MODELSERVICE']._serialized_start=386
-  _globals['_MODELSERVICE']._serialized_end=562
+  _globals['_MODELSERVICE'].methods_by_name['GetModel']._serialized_options = b'\220\002\001\250\273\030\005'
+  _globals['_LISTMODELSREQUEST']._serialized_start=132
+  _globals['_LISTMODELSREQUEST']._serialized_end=212
+  _globals['_LISTMODELSRESPONSE']._serialized_start=214
+  _globals['_LISTMODELSRESPONSE']._serialized_end=309
+  _globals['_GETMODELREQUEST']._serialized_start=311
+  _globals['_GETMODELREQUEST']._serialized_end=358
+  _globals['_GETMODELRESPONSE']._serialized_start=360
+  _globals['_GETMODELRESPONSE']._serialized_end=413
+  _globals['_MODELSERVICE']._serialized_start=416
+  _globals['_MODELSERVICE']._serialized_end=600
 # @@protoc_insertion_point(module_scope)

@@ -4,17 +4,21 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Account } from "./account_pb";
+import { file_fireside_v1_account } from "./account_pb";
 import type { Conversation } from "./conversation_pb";
 import { file_fireside_v1_conversation } from "./conversation_pb";
 import type { Generation } from "./generation_pb";
 import { file_fireside_v1_generation } from "./generation_pb";
+import type { Presence } from "./share_pb";
+import { file_fireside_v1_share } from "./share_pb";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file fireside/v1/account_event.proto.
  */
 export const file_fireside_v1_account_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch9maXJlc2lkZS92MS9hY2NvdW50X2V2ZW50LnByb3RvEgtmaXJlc2lkZS52MSK2AwoMQWNjb3VudEV2ZW50Eg4KBmN1cnNvchgBIAEoCRIjCgVyZWFkeRgCIAEoCzISLmZpcmVzaWRlLnYxLlJlYWR5SAASOQoUY29udmVyc2F0aW9uX2NyZWF0ZWQYAyABKAsyGS5maXJlc2lkZS52MS5Db252ZXJzYXRpb25IABI5ChRjb252ZXJzYXRpb25fdXBkYXRlZBgEIAEoCzIZLmZpcmVzaWRlLnYxLkNvbnZlcnNhdGlvbkgAEh4KFGNvbnZlcnNhdGlvbl9kZWxldGVkGAUgASgJSAASNQoSZ2VuZXJhdGlvbl9zdGFydGVkGAYgASgLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbkgAEjMKEGdlbmVyYXRpb25fZW5kZWQYByABKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uSAASNAoObW9kZWxzX2NoYW5nZWQYCCABKAsyGi5maXJlc2lkZS52MS5Nb2RlbHNDaGFuZ2VkSAASMQoJaGVhcnRiZWF0GAkgASgLMhwuZmlyZXNpZGUudjEuRXZlbnRzSGVhcnRiZWF0SABCBgoEa2luZCIxCgVSZWFkeRIoCgdydW5uaW5nGAEgAygLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbiIPCg1Nb2RlbHNDaGFuZ2VkIhEKD0V2ZW50c0hlYXJ0YmVhdGIGcHJvdG8z", [file_fireside_v1_conversation, file_fireside_v1_generation]);
+  fileDesc("Ch9maXJlc2lkZS92MS9hY2NvdW50X2V2ZW50LnByb3RvEgtmaXJlc2lkZS52MSKSBAoMQWNjb3VudEV2ZW50Eg4KBmN1cnNvchgBIAEoCRIjCgVyZWFkeRgCIAEoCzISLmZpcmVzaWRlLnYxLlJlYWR5SAASOQoUY29udmVyc2F0aW9uX2NyZWF0ZWQYAyABKAsyGS5maXJlc2lkZS52MS5Db252ZXJzYXRpb25IABI5ChRjb252ZXJzYXRpb25fdXBkYXRlZBgEIAEoCzIZLmZpcmVzaWRlLnYxLkNvbnZlcnNhdGlvbkgAEh4KFGNvbnZlcnNhdGlvbl9kZWxldGVkGAUgASgJSAASNQoSZ2VuZXJhdGlvbl9zdGFydGVkGAYgASgLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbkgAEjMKEGdlbmVyYXRpb25fZW5kZWQYByABKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uSAASNAoObW9kZWxzX2NoYW5nZWQYCCABKAsyGi5maXJlc2lkZS52MS5Nb2RlbHNDaGFuZ2VkSAASMQoJaGVhcnRiZWF0GAkgASgLMhwuZmlyZXNpZGUudjEuRXZlbnRzSGVhcnRiZWF0SAASLwoPYWNjb3VudF91cGRhdGVkGAogASgLMhQuZmlyZXNpZGUudjEuQWNjb3VudEgAEikKCHByZXNlbmNlGAsgASgLMhUuZmlyZXNpZGUudjEuUHJlc2VuY2VIAEIGCgRraW5kIjEKBVJlYWR5EigKB3J1bm5pbmcYASADKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uIg8KDU1vZGVsc0NoYW5nZWQiEQoPRXZlbnRzSGVhcnRiZWF0YgZwcm90bzM", [file_fireside_v1_account, file_fireside_v1_conversation, file_fireside_v1_generation, file_fireside_v1_share]);
 
 /**
  * AccountEvent is one change that every tab and client of an account wants to know of.
@@ -98,6 +102,22 @@ export type AccountEvent = Message<"fireside.v1.AccountEvent"> & {
      */
     value: EventsHeartbeat;
     case: "heartbeat";
+  } | {
+    /**
+     * The account itself changed: its name, role or groups.
+     *
+     * @generated from field: fireside.v1.Account account_updated = 10;
+     */
+    value: Account;
+    case: "accountUpdated";
+  } | {
+    /**
+     * Somebody opened or left a shared conversation, or began to write in it. Not stored.
+     *
+     * @generated from field: fireside.v1.Presence presence = 11;
+     */
+    value: Presence;
+    case: "presence";
   } | { case: undefined; value?: undefined };
 };
 

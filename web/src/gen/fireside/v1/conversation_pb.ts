@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ShareRole } from "./share_pb";
+import { file_fireside_v1_share } from "./share_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/conversation.proto.
  */
 export const file_fireside_v1_conversation: GenFile = /*@__PURE__*/
-  fileDesc("Ch5maXJlc2lkZS92MS9jb252ZXJzYXRpb24ucHJvdG8SC2ZpcmVzaWRlLnYxIvIBCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDQoFbW9kZWwYAyABKAkSFwoPaGVhZF9tZXNzYWdlX2lkGAQgASgJEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAliBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch5maXJlc2lkZS92MS9jb252ZXJzYXRpb24ucHJvdG8SC2ZpcmVzaWRlLnYxIr4CCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDQoFbW9kZWwYAyABKAkSFwoPaGVhZF9tZXNzYWdlX2lkGAQgASgJEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkSDgoGc2hhcmVkGAkgASgIEiYKBmFjY2VzcxgKIAEoDjIWLmZpcmVzaWRlLnYxLlNoYXJlUm9sZRISCgpvd25lcl9uYW1lGAsgASgJYgZwcm90bzM", [file_fireside_v1_share, file_google_protobuf_timestamp]);
 
 /**
  * Conversation is a tree of messages with one branch selected.
@@ -75,6 +77,27 @@ export type Conversation = Message<"fireside.v1.Conversation"> & {
    * @generated from field: string etag = 8;
    */
   etag: string;
+
+  /**
+   * Whether somebody but its owner has access to it.
+   *
+   * @generated from field: bool shared = 9;
+   */
+  shared: boolean;
+
+  /**
+   * What the reader of this may do with it. Filled in when read; unset (UNSPECIFIED) means that it is theirs.
+   *
+   * @generated from field: fireside.v1.ShareRole access = 10;
+   */
+  access: ShareRole;
+
+  /**
+   * The owner's name, when the reader is another. Filled in when read.
+   *
+   * @generated from field: string owner_name = 11;
+   */
+  ownerName: string;
 };
 
 /**
