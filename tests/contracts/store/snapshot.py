@@ -48,10 +48,11 @@ def dump(path: Path) -> Rows:
     connection.row_factory = sqlite3.Row
     names = (
         "accounts", "conversations", "messages", "generations", "generation_events", "account_events", "requests",
-        "runners", "runner_positions", "model_aliases",
+        "runners", "runner_positions", "model_aliases", "sessions", "api_keys", "passkeys", "recovery_codes",
+        "one_time_tokens", "groups", "group_members", "shares", "usage", "audit_events", "server_policy", "counters",
     )  # fmt: skip
     present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if missing := present - {*names, "alembic_version", "sqlite_stat1", "sqlite_stat4"}:
+    if missing := present - {*names, "alembic_version", "sqlite_stat1", "sqlite_stat4", "sqlite_sequence"}:
         raise SystemExit(f"add to the order: {missing}")
     rows: Rows = {}
     for name in names:

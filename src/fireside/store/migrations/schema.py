@@ -36,8 +36,11 @@ metadata = MetaData(
 )
 
 
-def _owner(*, primary_key: bool = False) -> Column[str]:
-    return Column("owner", ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False)
+def _owner(*, primary_key: bool = False, index: bool = False) -> Column[str]:
+    return Column(
+        "owner", ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False,
+        index=index or None,
+    )  # fmt: skip
 
 
 accounts = Table(
@@ -47,6 +50,23 @@ accounts = Table(
     # The number of the newest account event, and of the last one that was pruned.
     Column("event_seq", BigInteger, nullable=False, server_default=text("0")),
     Column("pruned_seq", BigInteger, nullable=False, server_default=text("0")),
+    # Of accounts that sign in; null and 0 for an account that nobody has set up.
+    Column("email_folded", ID),
+    Column("name_folded", Text, nullable=False, server_default=text("''")),
+    Column("role", SmallInteger, nullable=False, server_default=text("0")),
+    Column("state", SmallInteger, nullable=False, server_default=text("0")),
+    Column("revision", BigInteger, nullable=False, server_default=text("0")),
+    # An Account.
+    Column("record", LargeBinary),
+    # An Argon2id hash; null for none.
+    Column("password", Text),
+    # The secret of an authenticator app, sealed; null for none.
+    Column("totp", LargeBinary),
+    # The OpenID Connect provider's name, a space, and what it calls the account; null for none.
+    Column("subject", ID),
+    Column("last_use_time", BigInteger),
+    Index("ux_accounts_email_folded", "email_folded", unique=True),
+    Index("ux_accounts_subject", "subject", unique=True),
 )
 
 conversations = Table(
@@ -182,4 +202,152 @@ model_aliases = Table(
     metadata,
     Column("alias", ID, primary_key=True, nullable=False),
     Column("record", LargeBinary, nullable=False),
+)
+
+# Tokens are kept as SHA-256 hashes: they are random, so no slow hash is needed.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    _owner(index=True),
+    Column("last_use_time", BigInteger, nullable=False),
+    Column("expire_time", BigInteger, nullable=False, index=True),
+    # When it last proved who it is: by password, passkey or provider.
+    Column("fresh_time", BigInteger, nullable=False),
+    # A Session.
+    Column("record", LargeBinary, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    _owner(index=True),
+    Column("create_time", BigInteger, nullable=False),
+    Column("last_use_time", BigInteger),
+    Column("expire_time", BigInteger),
+    # An ApiKey.
+    Column("record", LargeBinary, nullable=False),
+)
+
+passkeys = Table(
+    "passkeys",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    _owner(index=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    Column("last_use_time", BigInteger),
+    # A Passkey.
+    Column("record", LargeBinary, nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    _owner(primary_key=True),
+    Column("code_hash", LargeBinary, primary_key=True, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Invitations, links to set a password or confirm an address, and challenges between two steps of a sign-in.
+one_time_tokens = Table(
+    "one_time_tokens",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("purpose", ID, nullable=False),
+    Column("owner", ID, ForeignKey("accounts.id", ondelete="CASCADE"), index=True),
+    Column("create_time", BigInteger, nullable=False),
+    Column("expire_time", BigInteger, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index(None, "purpose", "expire_time"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("name_folded", ID, nullable=False, unique=True),
+    Column("revision", BigInteger, nullable=False),
+    # A Group.
+    Column("record", LargeBinary, nullable=False),
+)
+
+group_members = Table(
+    "group_members",
+    metadata,
+    Column("group_id", ID, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+    Column(
+        "account_id", ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True, nullable=False, index=True
+    ),
+    # Whether an OpenID Connect provider put it there, and so takes it away.
+    Column("by_provider", SmallInteger, nullable=False, server_default=text("0")),
+    sqlite_with_rowid=False,
+)
+
+# One of account_id, group_id and token_hash is set.
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", ID, primary_key=True, nullable=False),
+    Column("conversation_id", ID, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("account_id", ID, ForeignKey("accounts.id", ondelete="CASCADE"), index=True),
+    Column("group_id", ID, ForeignKey("groups.id", ondelete="CASCADE"), index=True),
+    Column("token_hash", LargeBinary, unique=True),
+    Column("role", SmallInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    Column("expire_time", BigInteger),
+    # A Share.
+    Column("record", LargeBinary, nullable=False),
+    UniqueConstraint("conversation_id", "account_id"),
+    UniqueConstraint("conversation_id", "group_id"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    _owner(primary_key=True),
+    # Days since the Unix epoch, in UTC.
+    Column("day", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# It refers to nothing: what was done outlives who did it.
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", COUNTER, primary_key=True, nullable=False, autoincrement=True),
+    Column("time", BigInteger, nullable=False, index=True),
+    Column("actor_id", ID, nullable=False),
+    Column("action", ID, nullable=False),
+    # An AuditEvent.
+    Column("record", LargeBinary, nullable=False),
+    Index(None, "actor_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+server_policy = Table(
+    "server_policy",
+    metadata,
+    # There is one row: 1.
+    Column("id", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("revision", BigInteger, nullable=False),
+    # A Policy.
+    Column("record", LargeBinary, nullable=False),
+)
+
+# Numbers that grow, such as how often identities changed: a process that remembers some sees whether it must look again.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", ID, primary_key=True, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )

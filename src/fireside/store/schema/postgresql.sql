@@ -4,7 +4,49 @@ CREATE TABLE accounts (
 	id TEXT COLLATE "C" NOT NULL,
 	event_seq BIGINT DEFAULT 0 NOT NULL,
 	pruned_seq BIGINT DEFAULT 0 NOT NULL,
+	email_folded TEXT COLLATE "C",
+	name_folded TEXT DEFAULT '' NOT NULL,
+	role SMALLINT DEFAULT 0 NOT NULL,
+	state SMALLINT DEFAULT 0 NOT NULL,
+	revision BIGINT DEFAULT 0 NOT NULL,
+	record BYTEA,
+	password TEXT,
+	totp BYTEA,
+	subject TEXT COLLATE "C",
+	last_use_time BIGINT,
 	CONSTRAINT pk_accounts PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX ux_accounts_email_folded ON accounts (email_folded);
+
+CREATE UNIQUE INDEX ux_accounts_subject ON accounts (subject);
+
+CREATE TABLE audit_events (
+	number BIGSERIAL NOT NULL,
+	time BIGINT NOT NULL,
+	actor_id TEXT COLLATE "C" NOT NULL,
+	action TEXT COLLATE "C" NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_audit_events PRIMARY KEY (number)
+);
+
+CREATE INDEX ix_audit_events_actor_id_number ON audit_events (actor_id, number);
+
+CREATE INDEX ix_audit_events_time ON audit_events (time);
+
+CREATE TABLE counters (
+	name TEXT COLLATE "C" NOT NULL,
+	value BIGINT NOT NULL,
+	CONSTRAINT pk_counters PRIMARY KEY (name)
+);
+
+CREATE TABLE groups (
+	id TEXT COLLATE "C" NOT NULL,
+	name_folded TEXT COLLATE "C" NOT NULL,
+	revision BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_groups PRIMARY KEY (id),
+	CONSTRAINT uq_groups_name_folded UNIQUE (name_folded)
 );
 
 CREATE TABLE model_aliases (
@@ -28,6 +70,13 @@ CREATE TABLE runners (
 	CONSTRAINT pk_runners PRIMARY KEY (name)
 );
 
+CREATE TABLE server_policy (
+	id BIGINT NOT NULL,
+	revision BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_server_policy PRIMARY KEY (id)
+);
+
 CREATE TABLE account_events (
 	owner TEXT COLLATE "C" NOT NULL,
 	number BIGINT NOT NULL,
@@ -38,6 +87,21 @@ CREATE TABLE account_events (
 );
 
 CREATE INDEX ix_account_events_create_time ON account_events (create_time);
+
+CREATE TABLE api_keys (
+	id TEXT COLLATE "C" NOT NULL,
+	token_hash BYTEA NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	create_time BIGINT NOT NULL,
+	last_use_time BIGINT,
+	expire_time BIGINT,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_api_keys PRIMARY KEY (id),
+	CONSTRAINT uq_api_keys_token_hash UNIQUE (token_hash),
+	CONSTRAINT fk_api_keys_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_api_keys_owner ON api_keys (owner);
 
 CREATE TABLE conversations (
 	id TEXT COLLATE "C" NOT NULL,
@@ -55,6 +119,57 @@ CREATE INDEX ix_conversations_deleted ON conversations (delete_time) WHERE delet
 
 CREATE INDEX ix_conversations_live ON conversations (owner, update_time, id) WHERE delete_time IS NULL;
 
+CREATE TABLE group_members (
+	group_id TEXT COLLATE "C" NOT NULL,
+	account_id TEXT COLLATE "C" NOT NULL,
+	by_provider SMALLINT DEFAULT 0 NOT NULL,
+	CONSTRAINT pk_group_members PRIMARY KEY (group_id, account_id),
+	CONSTRAINT fk_group_members_group_id FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE,
+	CONSTRAINT fk_group_members_account_id FOREIGN KEY(account_id) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_group_members_account_id ON group_members (account_id);
+
+CREATE TABLE one_time_tokens (
+	id TEXT COLLATE "C" NOT NULL,
+	token_hash BYTEA NOT NULL,
+	purpose TEXT COLLATE "C" NOT NULL,
+	owner TEXT COLLATE "C",
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_one_time_tokens PRIMARY KEY (id),
+	CONSTRAINT uq_one_time_tokens_token_hash UNIQUE (token_hash),
+	CONSTRAINT fk_one_time_tokens_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_one_time_tokens_owner ON one_time_tokens (owner);
+
+CREATE INDEX ix_one_time_tokens_purpose_expire_time ON one_time_tokens (purpose, expire_time);
+
+CREATE TABLE passkeys (
+	id TEXT COLLATE "C" NOT NULL,
+	credential_id BYTEA NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	public_key BYTEA NOT NULL,
+	sign_count BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	last_use_time BIGINT,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_passkeys PRIMARY KEY (id),
+	CONSTRAINT uq_passkeys_credential_id UNIQUE (credential_id),
+	CONSTRAINT fk_passkeys_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_passkeys_owner ON passkeys (owner);
+
+CREATE TABLE recovery_codes (
+	owner TEXT COLLATE "C" NOT NULL,
+	code_hash BYTEA NOT NULL,
+	CONSTRAINT pk_recovery_codes PRIMARY KEY (owner, code_hash),
+	CONSTRAINT fk_recovery_codes_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
 CREATE TABLE requests (
 	owner TEXT COLLATE "C" NOT NULL,
 	request_id TEXT COLLATE "C" NOT NULL,
@@ -67,6 +182,32 @@ CREATE TABLE requests (
 );
 
 CREATE INDEX ix_requests_create_time ON requests (create_time);
+
+CREATE TABLE sessions (
+	id TEXT COLLATE "C" NOT NULL,
+	token_hash BYTEA NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	last_use_time BIGINT NOT NULL,
+	expire_time BIGINT NOT NULL,
+	fresh_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_sessions PRIMARY KEY (id),
+	CONSTRAINT uq_sessions_token_hash UNIQUE (token_hash),
+	CONSTRAINT fk_sessions_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_sessions_expire_time ON sessions (expire_time);
+
+CREATE INDEX ix_sessions_owner ON sessions (owner);
+
+CREATE TABLE usage (
+	owner TEXT COLLATE "C" NOT NULL,
+	day BIGINT NOT NULL,
+	messages BIGINT NOT NULL,
+	tokens BIGINT NOT NULL,
+	CONSTRAINT pk_usage PRIMARY KEY (owner, day),
+	CONSTRAINT fk_usage_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
 
 CREATE TABLE generations (
 	id TEXT COLLATE "C" NOT NULL,
@@ -108,6 +249,29 @@ CREATE TABLE messages (
 
 CREATE INDEX ix_messages_conversation_id_parent_id_position ON messages (conversation_id, parent_id, position);
 
+CREATE TABLE shares (
+	id TEXT COLLATE "C" NOT NULL,
+	conversation_id TEXT COLLATE "C" NOT NULL,
+	account_id TEXT COLLATE "C",
+	group_id TEXT COLLATE "C",
+	token_hash BYTEA,
+	role SMALLINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_shares PRIMARY KEY (id),
+	CONSTRAINT uq_shares_conversation_id_account_id UNIQUE (conversation_id, account_id),
+	CONSTRAINT uq_shares_conversation_id_group_id UNIQUE (conversation_id, group_id),
+	CONSTRAINT fk_shares_conversation_id FOREIGN KEY(conversation_id) REFERENCES conversations (id) ON DELETE CASCADE,
+	CONSTRAINT fk_shares_account_id FOREIGN KEY(account_id) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_shares_group_id FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE,
+	CONSTRAINT uq_shares_token_hash UNIQUE (token_hash)
+);
+
+CREATE INDEX ix_shares_account_id ON shares (account_id);
+
+CREATE INDEX ix_shares_group_id ON shares (group_id);
+
 CREATE TABLE generation_events (
 	generation_id TEXT COLLATE "C" NOT NULL,
 	first_seq BIGINT NOT NULL,
@@ -122,6 +286,6 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0002');
+INSERT INTO alembic_version (version_num) VALUES ('0003');
 
 INSERT INTO accounts (id) VALUES ('local');
