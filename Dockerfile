@@ -33,7 +33,7 @@ RUN /opt/fireside/bin/python -m pip install --no-cache-dir --no-deps dist/*.whl 
 RUN mkdir -p /opt/fireside/models \
     && if [ "$LOCAL_MODEL" = true ]; then \
       /opt/fireside/bin/python -m pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/local.txt \
-      && /opt/fireside/bin/python -m fireside.runners.weights install --dir /opt/fireside/models; \
+      && /opt/fireside/bin/python -m fireside.runners.llama.weights install --dir /opt/fireside/models; \
     fi
 
 FROM python:3.11-slim-bookworm

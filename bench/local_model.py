@@ -19,12 +19,12 @@ import msgspec
 
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import Finished, GenerateRequest, Text
-from fireside.runners.llama import LlamaRunner
-from fireside.runners.llama_engine import LlamaOptions
-from fireside.runners.weight_files import QWEN
+from fireside.runners.llama.engine import LlamaOptions
+from fireside.runners.llama.runner import LlamaRunner
+from fireside.runners.llama.weight_files import QWEN
 
 if TYPE_CHECKING:
-    from fireside.runners.llama_engine import LlamaEngine
+    from fireside.runners.llama.engine import LlamaEngine
 
 LONG = "A quick brown fox jumps over a lazy dog. " * 60
 STORY = "Write a long story about a fox."

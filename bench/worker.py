@@ -20,7 +20,7 @@ import uvloop
 
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import BackendOptions, Finished, GenerateRequest
-from fireside.runners.worker import WorkerRunner
+from fireside.runners.worker.runner import WorkerRunner
 from tests.worker_process import WorkerProcess, worker_process
 
 _TICK = os.sysconf("SC_CLK_TCK")

@@ -11,8 +11,8 @@ import pytest
 from fireside.core.errors import FiresideError, InvalidArgumentError, UnavailableError
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import Delta, Embeddings, Finished, GenerateRequest, RunnerInfo, Text
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Sequence

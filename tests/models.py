@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from fireside.runners.weight_files import QWEN
-from fireside.runners.weights import InstallError, Source, install
+from fireside.runners.llama.weight_files import QWEN
+from fireside.runners.llama.weights import InstallError, Source, install
 
 PROJECT = Path(__file__).resolve().parent.parent
 

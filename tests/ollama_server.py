@@ -1,7 +1,7 @@
 """A small server with Ollama's API, written from its published documentation. Not Ollama, and it runs no model.
 
 It answers with the scripted runner's texts: a model is named by its script, such as `tokens=8,pace=1ms` (see
-runners/scripted.py). What is not a script is not found. `embed` in the name makes an embedding model. tests/contracts
+runners/scripted/runner.py). What is not a script is not found. `embed` in the name makes an embedding model. tests/contracts
 check it with Ollama's own Python client.
 """
 
@@ -20,7 +20,7 @@ from aiohttp import web
 from fireside.core.errors import FiresideError, NotFoundError
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import Finish, Finished, GenerateRequest, Reasoning, Text, WholePart
-from fireside.runners.scripted import ScriptedRunner, parse
+from fireside.runners.scripted.runner import ScriptedRunner, parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

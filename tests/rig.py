@@ -15,8 +15,8 @@ from fireside.chat.wire import events_of
 from fireside.core.principal import LOCAL, Principal
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.catalog import Catalog
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 from fireside.store.db import Database
 
 

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fireside.runners.base import BackendOptions, Runner
-from fireside.runners.llama import LlamaRunner
-from fireside.runners.llama_engine import LlamaOptions
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.ollama import OllamaRunner
-from fireside.runners.openai import OpenAIRunner
-from fireside.runners.scripted import ScriptedRunner
-from fireside.runners.sglang import SGLangRunner
-from fireside.runners.triton import TritonRunner
-from fireside.runners.weight_files import QWEN
-from fireside.runners.worker import WorkerRunner
+from fireside.runners.llama.engine import LlamaOptions
+from fireside.runners.llama.runner import LlamaRunner
+from fireside.runners.llama.weight_files import QWEN
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.ollama.runner import OllamaRunner
+from fireside.runners.openai.runner import OpenAIRunner
+from fireside.runners.scripted.runner import ScriptedRunner
+from fireside.runners.sglang.runner import SGLangRunner
+from fireside.runners.triton.runner import TritonRunner
+from fireside.runners.worker.runner import WorkerRunner
 from tests.llama_server import KEY, LlamaServer, llama_server
 from tests.ollama_server import EMBEDS, ollama_server
 from tests.served import serve

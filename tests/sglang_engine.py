@@ -25,7 +25,7 @@ from typing import Any
 from fireside.core.errors import FiresideError, InvalidArgumentError, NotFoundError
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import Finished, GenerateRequest, Reasoning, Text, WholePart
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 
 MODELS = ("tokens=8", "tokens=100000,pace=1ms", "first=1000s", "embed=8")
 _ROLES = {"system": 1, "user": 2, "assistant": 3, "tool": 4}

@@ -21,7 +21,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from fireside.core.errors import FiresideError
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import Finished, GenerateRequest, Text
-from fireside.runners.scripted import ScriptedRunner, parse
+from fireside.runners.scripted.runner import ScriptedRunner, parse
 
 MODELS = ("tokens=8", "tokens=100000,pace=1ms", "first=1000s")
 NEW = ("return_finish_reason", "return_num_input_tokens", "return_num_output_tokens")

@@ -11,7 +11,7 @@ from h2corn import Config, Server
 
 from fireside.edge.worker import WorkerEdge, WorkerOptions
 from fireside.runners.base import Delta, Embeddings, GenerateRequest, Runner, RunnerInfo
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 
 
 @dataclass

@@ -186,11 +186,11 @@ class Setup:
             # The weights come with uv, which an environment made by uv does not contain.
             self._uv = self._uv or bootstrap.find_uv()
             self.environment["PATH"] = f"{Path(self._uv).parent}{os.pathsep}{self.environment['PATH']}"
-            self.call(PYTHON, "-m", "fireside.runners.weights", "install", "--dir", folder)
+            self.call(PYTHON, "-m", "fireside.runners.llama.weights", "install", "--dir", folder)
 
         if not any(folder.glob("*.gguf")):
             self.stamps.put(step, "")
-        sources = sorted((ROOT / "src" / "fireside" / "runners").glob("weight*"))
+        sources = sorted((ROOT / "src" / "fireside" / "runners" / "llama").glob("weight*"))
         title = "Weights of the embedded model (about 500 MB)"
         self.optional(step, title, digest(sources, str(folder)), install, "Try again with `make weights`.")
 

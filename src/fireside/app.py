@@ -15,14 +15,14 @@ from fireside.edge.health import Readiness
 from fireside.gen.v1 import runner_pb2
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
-from fireside.runners.llama import LlamaRunner
-from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.llama.engine import LlamaOptions
+from fireside.runners.llama.runner import LlamaRunner
 from fireside.runners.making import Defaults
-from fireside.runners.managed import ManagedOptions, ManagedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.managed.timeouts import Timeouts
 from fireside.runners.registry import Registry, RegistryOptions
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 from fireside.runners.sealing import FileKey, Sealer, TextKey
-from fireside.runners.timeouts import Timeouts
 from fireside.store.db import StoreOptions, open_database
 from fireside.store.runner_shelf import RunnerShelf
 

@@ -14,8 +14,8 @@ import pytest
 from fireside.core.errors import FiresideError, ResourceExhaustedError
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import BackendOptions, Delta, Finished, GenerateRequest, Progress, Runner, Text
-from fireside.runners.ollama import OllamaRunner
-from fireside.runners.openai import OpenAIRunner
+from fireside.runners.ollama.runner import OllamaRunner
+from fireside.runners.openai.runner import OpenAIRunner
 from tests.hostile_server import CLOSE, HANG, RESET, HostileServer, Step, chunk, chunked, hostile_server, response
 
 if TYPE_CHECKING:

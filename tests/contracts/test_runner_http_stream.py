@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from fireside.edge import tls
-from fireside.runners import http_stream
-from fireside.runners.http_framing import BrokenHttpError
-from fireside.runners.http_stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
+from fireside.runners.http import stream as http_stream
+from fireside.runners.http.framing import BrokenHttpError
+from fireside.runners.http.stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

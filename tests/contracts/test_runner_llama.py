@@ -22,10 +22,10 @@ import pytest_asyncio
 from fireside.core.errors import DeadlineExceededError, InvalidArgumentError, ResourceExhaustedError, UnavailableError
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import Activity, Delta, Finished, GenerateRequest, Progress, Text
-from fireside.runners.llama import LlamaRunner
-from fireside.runners.llama_engine import LlamaEngine, LlamaOptions
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.weight_files import QWEN
+from fireside.runners.llama.engine import LlamaEngine, LlamaOptions
+from fireside.runners.llama.runner import LlamaRunner
+from fireside.runners.llama.weight_files import QWEN
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -247,8 +247,8 @@ async def test_prewarming_loads_before_the_first_answer(local_models: Path) -> N
 _PARENT = """
 import asyncio, sys
 from pathlib import Path
-from fireside.runners.llama import LlamaRunner
-from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.llama.runner import LlamaRunner
+from fireside.runners.llama.engine import LlamaOptions
 
 async def main():
     runner = LlamaRunner(LlamaOptions(Path(sys.argv[1]), slots=1, context_tokens=2048))

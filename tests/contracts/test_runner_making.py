@@ -11,7 +11,7 @@ from fireside.runners.backends import KINDS, NAMES
 from fireside.runners.base import GenerateRequest
 from fireside.runners.definition import Definition
 from fireside.runners.making import Defaults, Maker
-from fireside.runners.managed import ManagedOptions
+from fireside.runners.managed.runner import ManagedOptions
 from fireside.runners.sealing import Sealer, TextKey
 
 MAKER = Maker(

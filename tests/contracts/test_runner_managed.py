@@ -15,8 +15,8 @@ from fireside.core.errors import (
     UnavailableError,
 )
 from fireside.runners.base import Activity, Delta, Finished, GenerateRequest, Progress, Text
-from fireside.runners.scripted import ScriptedRunner
-from fireside.runners.timeouts import Timeouts
+from fireside.runners.managed.timeouts import Timeouts
+from fireside.runners.scripted.runner import ScriptedRunner
 from tests.managed_runners import ENDLESS, LONG, SHORT, Answer, Switched, ask, collect, failure, managed, pause, words
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from fireside.core.errors import FiresideError
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import Activity, BackendOptions, Delta, GenerateRequest, Progress, Reasoning, Text
-from fireside.runners.ollama import OllamaRunner
-from fireside.runners.ollama_pull import PullProgress
+from fireside.runners.ollama.pull import PullProgress
+from fireside.runners.ollama.runner import OllamaRunner
 from tests.hostile_server import HANG, hostile_server, response
 from tests.ollama_server import CALLS, CHAT, EMBEDS, THINKS, OllamaServer, ollama_server
 

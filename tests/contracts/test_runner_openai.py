@@ -12,7 +12,7 @@ import pytest
 from fireside.core.errors import FiresideError
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import BackendOptions, Delta, Finish, Finished, GenerateRequest, Text, WholePart
-from fireside.runners.openai import OpenAIRunner
+from fireside.runners.openai.runner import OpenAIRunner
 from tests.hostile_server import HostileServer, Step, hostile_server, response
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from fireside.core.errors import (
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2, runner_pb2
 from fireside.runners.base import Delta, Finished, GenerateRequest, Progress, StandIn, Text
 from fireside.runners.catalog import Catalog
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.scripted import ScriptedRunner
-from fireside.runners.timeouts import Timeouts
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.managed.timeouts import Timeouts
+from fireside.runners.scripted.runner import ScriptedRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

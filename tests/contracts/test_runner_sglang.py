@@ -14,7 +14,7 @@ from fireside.core.errors import FiresideError
 from fireside.gen.dialect.v1 import sglang_pb2 as pb
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.runners.base import BackendOptions, GenerateRequest, Text
-from fireside.runners.sglang import SGLangRunner
+from fireside.runners.sglang.runner import SGLangRunner
 from tests.sglang_server import SglangServer, rust_extension, rust_server, small_server
 
 

@@ -13,8 +13,8 @@ from fireside.core.errors import FiresideError
 from fireside.gen.dialect.v1 import triton_pb2 as ours
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.runners.base import BackendOptions, Delta, Finish, Finished, GenerateRequest, Text
-from fireside.runners.triton import TritonRunner
-from fireside.runners.triton_wire import prompt_of
+from fireside.runners.triton.runner import TritonRunner
+from fireside.runners.triton.wire import prompt_of
 from tests.triton_server import TritonServer, triton_server
 
 SYSTEM, USER, ASSISTANT = message_pb2.ROLE_SYSTEM, message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fireside.runners.weight_files import Piece, Verdict, Weights, glance
-from fireside.runners.weights import InstallError, Source, install, install_any, main
+from fireside.runners.llama.weight_files import Piece, Verdict, Weights, glance
+from fireside.runners.llama.weights import InstallError, Source, install, install_any, main
 
 if TYPE_CHECKING:
     from pathlib import Path

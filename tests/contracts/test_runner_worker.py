@@ -27,10 +27,10 @@ from fireside.edge.worker_answer import Answer
 from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 from fireside.gen.worker.v1 import worker_service_pb2 as pb
 from fireside.runners.base import BackendOptions, Delta, Finished, GenerateRequest, Text, WholePart
-from fireside.runners.grpc_channel import Call, Channels
-from fireside.runners.scripted import ScriptedRunner
-from fireside.runners.worker import WorkerRunner
-from fireside.runners.worker_wire import deltas_of, request_bytes
+from fireside.runners.grpc.channel import Call, Channels
+from fireside.runners.scripted.runner import ScriptedRunner
+from fireside.runners.worker.runner import WorkerRunner
+from fireside.runners.worker.wire import deltas_of, request_bytes
 from tests.worker_served import WatchedRunner, worker_served
 
 GENERATE = "/fireside.worker.v1.WorkerService/Generate"

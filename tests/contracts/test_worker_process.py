@@ -12,7 +12,7 @@ import pytest
 
 from fireside.core.errors import FiresideError
 from fireside.runners.base import BackendOptions, Delta, GenerateRequest, Text
-from fireside.runners.worker import WorkerRunner
+from fireside.runners.worker.runner import WorkerRunner
 from tests.contracts.test_runner_worker import ask, collect, connected, refused, text_of
 from tests.server_process import fireside
 from tests.worker_process import WorkerProcess, worker_process

@@ -8,7 +8,7 @@ from fireside.cli.link import Link, open_link
 from fireside.config import ClientConfig
 from fireside.core.ids import new_id
 from fireside.gen.v1.conversation_service_pb2 import CreateConversationRequest
-from fireside.runners.scripted import _WORDS as WORDS
+from fireside.runners.scripted.runner import _WORDS as WORDS
 
 
 def link_to(url: str, folder: Path) -> Link:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from fireside.edge.tls import ensure_local
-from fireside.runners.weight_files import QWEN
+from fireside.runners.llama.weight_files import QWEN
 from tests.callers import caller
 from tests.ollama_server import ollama_server
 from tests.runner_calls import NOWHERE, SECRET, create, spec

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from fireside.cli.main import main
 from fireside.config import Config
 from fireside.runners import declared
-from fireside.runners.llama_engine import LlamaOptions
+from fireside.runners.llama.engine import LlamaOptions
 from fireside.runners.making import Defaults
-from fireside.runners.managed import ManagedOptions
+from fireside.runners.managed.runner import ManagedOptions
 from fireside.settings import BY_NAME, SERVER_SETTINGS, SETTINGS, WORKER_SETTINGS
 from tools import reference
 

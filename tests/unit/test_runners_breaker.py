@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fireside.runners.breaker import Breaker
+from fireside.runners.managed.breaker import Breaker
 
 
 class Clock:

@@ -10,8 +10,8 @@ from fireside.core.errors import NotFoundError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import Delta, Embeddings, Finished, GenerateRequest, Runner, RunnerInfo
 from fireside.runners.catalog import NO_RUNNER_HINT, Catalog
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

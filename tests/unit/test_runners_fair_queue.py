@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fireside.core.errors import ResourceExhaustedError, UnavailableError
-from fireside.runners.fair_queue import FairQueue, Turn
+from fireside.runners.managed.fair_queue import FairQueue, Turn
 
 PATIENCE = 30.0
 

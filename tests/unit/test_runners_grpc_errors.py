@@ -16,7 +16,7 @@ from fireside.core.errors import (
     ResourceExhaustedError,
     UnavailableError,
 )
-from fireside.runners.grpc_errors import CallStatus, error_of, is_away
+from fireside.runners.grpc.errors import CallStatus, error_of, is_away
 
 
 def details(reason: str, message: str = "They say so.", domain: str = "fireside", **metadata: str) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fireside.runners.http_framing import BrokenHttpError, ResponseReader
+from fireside.runners.http.framing import BrokenHttpError, ResponseReader
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 

@@ -17,7 +17,6 @@ from fireside.core.errors import (
     UnavailableError,
 )
 from fireside.gen.v1 import generation_pb2, message_pb2
-from fireside.runners import llama_request
 from fireside.runners.base import (
     Activity,
     Delta,
@@ -30,7 +29,8 @@ from fireside.runners.base import (
     Text,
     WholePart,
 )
-from fireside.runners.openai_wire import EventReader, embeddings, refusal, refusal_of
+from fireside.runners.llama import request as llama_request
+from fireside.runners.openai.wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
 from fireside.runners.refusals import retry_after
 

@@ -8,10 +8,11 @@ import pytest
 
 from fireside.core.errors import InvalidArgumentError
 from fireside.gen.v1 import generation_pb2, message_pb2
-from fireside.runners import ollama_request, openai_request
 from fireside.runners.base import GenerateRequest
-from fireside.runners.ollama_wire import LineReader
-from fireside.runners.openai_models import describe, listed
+from fireside.runners.ollama import request as ollama_request
+from fireside.runners.ollama.wire import LineReader
+from fireside.runners.openai import request as openai_request
+from fireside.runners.openai.models import describe, listed
 from fireside.runners.refusals import Refusal
 
 Part = message_pb2.Part

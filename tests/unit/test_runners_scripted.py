@@ -27,8 +27,8 @@ from fireside.runners.base import (
     Text,
     WholePart,
 )
-from fireside.runners.scripted import Script, ScriptedRunner, parse
-from fireside.runners.scripted_document import DOCUMENT
+from fireside.runners.scripted.document import DOCUMENT
+from fireside.runners.scripted.runner import Script, ScriptedRunner, parse
 
 USER, ASSISTANT, TOOL = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT, message_pb2.ROLE_TOOL
 

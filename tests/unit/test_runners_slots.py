@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fireside.core.errors import ResourceExhaustedError
-from fireside.runners.slots import Slots
+from fireside.runners.llama.slots import Slots
 
 
 def test_a_session_gets_its_slot_back_and_a_new_one_the_oldest() -> None:

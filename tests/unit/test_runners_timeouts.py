@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fireside.core.errors import UnavailableError
-from fireside.runners.timeouts import Timeouts, Watchdog
+from fireside.runners.managed.timeouts import Timeouts, Watchdog
 
 NO_LIMITS = Timeouts(first_token=0, between_tokens=0, total=0)
 GONE = UnavailableError("RUNNER_REMOVED", "gone")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fireside.runners.weight_files import KNOWN, Piece, Verdict, Weights, check, glance, stamp_path, verify
-from fireside.runners.weights import PINS
+from fireside.runners.llama.weight_files import KNOWN, Piece, Verdict, Weights, check, glance, stamp_path, verify
+from fireside.runners.llama.weights import PINS
 
 if TYPE_CHECKING:
     from pathlib import Path

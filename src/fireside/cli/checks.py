@@ -23,7 +23,7 @@ from fireside.core.errors import FiresideError
 from fireside.edge import tls
 from fireside.edge.web import default_folder
 from fireside.gen.v1.runner_pb2 import RUNNER_HEALTH_OK
-from fireside.runners.weight_files import KNOWN, Verdict, Weights, check, glance
+from fireside.runners.llama.weight_files import KNOWN, Verdict, Weights, check, glance
 from fireside.store.db import open_database
 from fireside.store.urls import sqlite_path
 
@@ -167,7 +167,7 @@ def _weights(config: Config, say: Callable[[str], None]) -> Finding:
         if glance(weights, config.models_dir) is Verdict.UNCHECKED:
             say(f"checking the hash of {weights.file} ({weights.size / 1_000_000:.0f} MB) …")
         verdicts.setdefault(check(weights, config.models_dir), []).append(weights)
-    fix = f"Run `make weights`, or: python -m fireside.runners.weights install --dir {config.models_dir}"
+    fix = f"Run `make weights`, or: python -m fireside.runners.llama.weights install --dir {config.models_dir}"
     if damaged := verdicts.get(Verdict.WRONG):
         return Finding("weights", Level.MISSING, f"{damaged[0].file} in {config.models_dir} is damaged", fix)
     if genuine := verdicts.get(Verdict.GENUINE):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fireside.edge.tls import TlsFiles
     from fireside.edge.worker import WorkerEdge
-    from fireside.runners.managed import ManagedRunner
+    from fireside.runners.managed.runner import ManagedRunner
 
 logger = logging.getLogger(__name__)
 

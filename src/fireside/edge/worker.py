@@ -34,7 +34,7 @@ from fireside.edge.worker_answer import EMPTY, Answer
 from fireside.gen.v1 import model_pb2
 from fireside.gen.worker.v1 import worker_service_pb2 as pb
 from fireside.gen.worker.v1.worker_service_connect import WorkerServiceASGIApplication
-from fireside.runners.worker_wire import request_of
+from fireside.runners.worker.wire import request_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable

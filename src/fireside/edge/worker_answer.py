@@ -10,7 +10,7 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from fireside.runners.worker_wire import response_bytes
+from fireside.runners.worker.wire import response_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

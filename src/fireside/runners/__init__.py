@@ -1,1 +1,1 @@
-"""Models: the seam (base), what is on offer (catalog), and one file per backend."""
+"""Models: the seam (base), what is on offer (catalog), and one folder per backend."""

@@ -24,23 +24,23 @@ NAMES: Final = {kind: name for name, kind in KINDS.items()}
 def build(kind: runner_pb2.RunnerKind, options: BackendOptions) -> Runner:
     """A runner of this kind. It connects to nothing yet. Raises ValueError for a kind that has no adapter."""
     if kind == runner_pb2.RUNNER_KIND_OPENAI:
-        from fireside.runners.openai import OpenAIRunner
+        from fireside.runners.openai.runner import OpenAIRunner
 
         return OpenAIRunner(options)
     if kind == runner_pb2.RUNNER_KIND_OLLAMA:
-        from fireside.runners.ollama import OllamaRunner
+        from fireside.runners.ollama.runner import OllamaRunner
 
         return OllamaRunner(options)
     if kind == runner_pb2.RUNNER_KIND_WORKER:
-        from fireside.runners.worker import WorkerRunner
+        from fireside.runners.worker.runner import WorkerRunner
 
         return WorkerRunner(options)
     if kind == runner_pb2.RUNNER_KIND_SGLANG:
-        from fireside.runners.sglang import SGLangRunner
+        from fireside.runners.sglang.runner import SGLangRunner
 
         return SGLangRunner(options)
     if kind == runner_pb2.RUNNER_KIND_TRITON:
-        from fireside.runners.triton import TritonRunner
+        from fireside.runners.triton.runner import TritonRunner
 
         return TritonRunner(options)
     message = f"there is no adapter for the kind {kind}"

@@ -1,6 +1,6 @@
 """The seam to whatever runs a model. Not a pool, a queue or a retry: those wrap a runner from outside.
 
-A runner is one file in this folder. It never calls up: it gets a frozen request and yields deltas.
+A backend's runner is `<backend>/runner.py` in this folder. It never calls up: it gets a frozen request and yields deltas.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which models there are, under which names, and who answers for each. Not a queue and not a health check: managed.py.
+"""Which models there are, under which names, and who answers for each. Not a queue, no health check: managed/.
 
 A model's id is `<runner>/<the runner's own name of it>`. An alias has no slash; it stands for the ids that it lists.
 """
@@ -17,7 +17,7 @@ from fireside.runners.route import Candidate, Route
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from fireside.runners.managed import ManagedRunner
+    from fireside.runners.managed.runner import ManagedRunner
 
 logger = logging.getLogger(__name__)
 

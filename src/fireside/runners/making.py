@@ -9,7 +9,7 @@ from fireside.core.errors import FailedPreconditionError, FiresideError
 from fireside.runners.backends import build
 from fireside.runners.base import BackendOptions
 from fireside.runners.broken import BrokenRunner
-from fireside.runners.managed import ManagedOptions, ManagedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
 from fireside.runners.sealing import SecretKeyError, UnsealError
 
 if TYPE_CHECKING:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from fireside.gen.v1 import model_pb2
     from fireside.runners.catalog import Catalog
     from fireside.runners.declared import DeclaredAlias, DeclaredRunner
-    from fireside.runners.managed import ManagedRunner
-    from fireside.runners.ollama_pull import PullProgress
+    from fireside.runners.managed.runner import ManagedRunner
+    from fireside.runners.ollama.pull import PullProgress
     from fireside.runners.sealing import Sealer
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from fireside.runners.base import Delta, Embeddings, GenerateRequest
-    from fireside.runners.managed import ManagedRunner
+    from fireside.runners.managed.runner import ManagedRunner
 
 
 @dataclass(frozen=True, slots=True)

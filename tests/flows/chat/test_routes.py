@@ -22,8 +22,8 @@ from fireside.runners.base import (
     Text,
     WholePart,
 )
-from fireside.runners.managed import ManagedOptions, ManagedRunner
-from fireside.runners.scripted import ScriptedRunner
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.scripted.runner import ScriptedRunner
 from tests.rig import Rig, folded, send, text_of
 
 if TYPE_CHECKING:

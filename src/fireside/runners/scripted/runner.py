@@ -61,8 +61,8 @@ from fireside.runners.base import (
     Text,
     WholePart,
 )
-from fireside.runners.script import GRAMMAR, KINDS, Script, parse
-from fireside.runners.scripted_document import DOCUMENT
+from fireside.runners.scripted.document import DOCUMENT
+from fireside.runners.scripted.script import GRAMMAR, KINDS, Script, parse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from fireside.runners.http_framing import BrokenHttpError, ResponseReader
+from fireside.runners.http.framing import BrokenHttpError, ResponseReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

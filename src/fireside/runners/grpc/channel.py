@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fireside.core.errors import DeadlineExceededError
-from fireside.runners.grpc_errors import CallStatus, cannot_connect, error_of
+from fireside.runners.grpc.errors import CallStatus, cannot_connect, error_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

@@ -1,7 +1,7 @@
 """The runner for the Open Inference Protocol as Triton serves it (ModelStreamInfer), in the shape of vLLM's backend.
 
 Leaving an answer cancels its stream; Triton cancels the request then, and vLLM's backend aborts it at its next token.
-What becomes of messages is in triton_wire.py. Models without a `text_input` are not listed: they are no chat models.
+What becomes of messages is in wire.py. Models without a `text_input` are not listed: they are no chat models.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.dialect.v1 import triton_pb2 as pb
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import Activity, Progress, RunnerInfo
-from fireside.runners.grpc_channel import Call
-from fireside.runners.grpc_fleet import Fleet
-from fireside.runners.http import away
+from fireside.runners.grpc.channel import Call
+from fireside.runners.grpc.fleet import Fleet
+from fireside.runners.http.endpoint import away
 from fireside.runners.refusals import Refusal, not_an_embedding_model, not_offered
-from fireside.runners.triton_wire import TEXT_INPUT, Reader, goes_on, infer_request
+from fireside.runners.triton.wire import TEXT_INPUT, Reader, goes_on, infer_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -73,7 +73,7 @@ class TritonRunner:
         return RunnerInfo(self._seen, hint, version=version)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
-        """Runs the model; see the seam, and refusals.py and grpc_errors.py for the errors."""
+        """Runs the model; see the seam, and refusals.py and grpc/errors.py for the errors."""
         if self._options.models and request.model not in self._options.models:
             raise not_offered(request.model)
         yield Progress(Activity.PREFILLING)

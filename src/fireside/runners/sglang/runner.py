@@ -17,12 +17,12 @@ import msgspec
 from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.dialect.v1 import sglang_pb2 as pb
 from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
-from fireside.runners.grpc_channel import Call
-from fireside.runners.grpc_fleet import Fleet
-from fireside.runners.http import away
-from fireside.runners.openai_models import Listed, describe
-from fireside.runners.openai_request import EmbeddingRequest, chat_body
-from fireside.runners.openai_wire import EventReader, embeddings, refusal, refusal_of
+from fireside.runners.grpc.channel import Call
+from fireside.runners.grpc.fleet import Fleet
+from fireside.runners.http.endpoint import away
+from fireside.runners.openai.models import Listed, describe
+from fireside.runners.openai.request import EmbeddingRequest, chat_body
+from fireside.runners.openai.wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
 from fireside.runners.refusals import Refusal, garbage, not_offered
 
@@ -85,7 +85,7 @@ class SGLangRunner:
         return RunnerInfo(self._seen, hint, version=version)
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
-        """Runs the model; see the seam, and refusals.py and grpc_errors.py for the errors."""
+        """Runs the model; see the seam, and refusals.py and grpc/errors.py for the errors."""
         self._check(request.model)
         yield Progress(Activity.PREFILLING)
         request_id = uuid.uuid4().hex

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from fireside.core.errors import FiresideError
-from fireside.runners.grpc_channel import Call, Channels
-from fireside.runners.grpc_errors import garbled, is_away
+from fireside.runners.grpc.channel import Call, Channels
+from fireside.runners.grpc.errors import garbled, is_away
 from fireside.runners.router import router_for
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Which of a model's slots an answer gets: the one that its session used before. Not a queue: that is fair_queue.py.
+"""Which of a model's slots an answer gets: the one that its session used before. No queue: managed/fair_queue.py.
 
 A slot is a place for one answer at a time, with a cache of the prompt that it read last. A free slot that a session
 used before is given to that session again; else the one that was left alone for longest.

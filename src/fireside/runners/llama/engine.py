@@ -1,6 +1,6 @@
 """Keeps one model's child process as it should be: started when needed, restarted when it died, stopped when idle.
 
-Not the conversation with it (llama.py) and not the process itself (llama_process.py).
+Not the conversation with it (runner.py) and not the process itself (process.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, FiresideError, UnavailableError
-from fireside.runners.llama_process import LlamaProcess, Settings, StartError
-from fireside.runners.slots import Slots
-from fireside.runners.weight_files import Verdict, Weights, check
+from fireside.runners.llama.process import LlamaProcess, Settings, StartError
+from fireside.runners.llama.slots import Slots
+from fireside.runners.llama.weight_files import Verdict, Weights, check
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fireside.runners.llama_process import Address
+    from fireside.runners.llama.process import Address
 
 _LONGEST_BACKOFF = 30.0
 _PATIENCE_IN_BACKOFF = 2.0

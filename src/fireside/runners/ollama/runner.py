@@ -1,6 +1,6 @@
 """The runner for Ollama, by its own API: loading, keep-alive, thinking, and pulling models. Not its imitation of OpenAI's.
 
-Answers come as lines of JSON (ollama_wire.py). Leaving an answer closes its connection, and Ollama stops then.
+Answers come as lines of JSON (wire.py). Leaving an answer closes its connection, and Ollama stops then.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import msgspec
 
 from fireside.core.errors import FiresideError
 from fireside.runners.base import Activity, Embeddings, Finished, Progress, RunnerInfo
-from fireside.runners.http import Endpoint, away, base_url
-from fireside.runners.ollama_models import (
+from fireside.runners.http.endpoint import Endpoint, away, base_url
+from fireside.runners.ollama.models import (
     RunningList,
     Shown,
     Tag,
@@ -28,9 +28,9 @@ from fireside.runners.ollama_models import (
     parse,
     short_names,
 )
-from fireside.runners.ollama_pull import PullProgress, PullReader
-from fireside.runners.ollama_request import NameRequest, chat_body, embed_body
-from fireside.runners.ollama_wire import LineReader, embeddings, refusal_of
+from fireside.runners.ollama.pull import PullProgress, PullReader
+from fireside.runners.ollama.request import NameRequest, chat_body, embed_body
+from fireside.runners.ollama.wire import LineReader, embeddings, refusal_of
 from fireside.runners.refusals import garbage, not_offered, retry_after
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from fireside.gen.v1 import model_pb2
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
-    from fireside.runners.http_stream import StreamedResponse
-    from fireside.runners.ollama_models import Running
+    from fireside.runners.http.stream import StreamedResponse
+    from fireside.runners.ollama.models import Running
 
 _PASTED = ("/v1", "/api")
 _INFO_SECONDS = 10.0

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, NotFoundError, UnavailableError
 from fireside.runners.base import Activity, Finished, Progress, is_content
-from fireside.runners.breaker import Breaker
-from fireside.runners.fair_queue import FairQueue
-from fireside.runners.health import Health
-from fireside.runners.timeouts import Timeouts, Watchdog
+from fireside.runners.managed.breaker import Breaker
+from fireside.runners.managed.fair_queue import FairQueue
+from fireside.runners.managed.health import Health
+from fireside.runners.managed.timeouts import Timeouts, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from fireside.gen.v1 import model_pb2, runner_pb2
     from fireside.runners.base import Delta, Embeddings, GenerateRequest, Runner, RunnerInfo
-    from fireside.runners.fair_queue import Turn
+    from fireside.runners.managed.fair_queue import Turn
 
 # A retry that would have to wait for longer is for the person to make.
 _RETRY_PATIENCE = 2.0

@@ -1,6 +1,6 @@
 """The runner for models on this machine, by llama.cpp in a child process. Not the place for prompts or history.
 
-The child speaks HTTP on loopback (openai_wire.py). Cancelling closes the connection, which the engine notices between
+The child speaks HTTP on loopback (openai/wire.py). Cancelling closes the connection, which the engine notices between
 two tokens or two small batches of the prompt.
 """
 
@@ -17,17 +17,17 @@ import msgspec
 from fireside.core.errors import InvalidArgumentError, NotFoundError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import Activity, Finished, Progress, RunnerInfo
-from fireside.runners.http_stream import Origin, Pool
-from fireside.runners.llama_engine import LlamaEngine, LlamaOptions, slot_context
-from fireside.runners.llama_request import ChatRequest, chat_messages
-from fireside.runners.openai_wire import EventReader, refusal
-from fireside.runners.weight_files import KNOWN, Verdict, Weights, glance
+from fireside.runners.http.stream import Origin, Pool
+from fireside.runners.llama.engine import LlamaEngine, LlamaOptions, slot_context
+from fireside.runners.llama.request import ChatRequest, chat_messages
+from fireside.runners.llama.weight_files import KNOWN, Verdict, Weights, glance
+from fireside.runners.openai.wire import EventReader, refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from fireside.runners.base import Delta, Embeddings, GenerateRequest
-    from fireside.runners.llama_process import Address
+    from fireside.runners.llama.process import Address
 
 # What the publisher of the default model recommends.
 _TEMPERATURE, _TOP_P, _TOP_K, _REPEAT_PENALTY = 0.7, 0.8, 20, 1.1

@@ -1,6 +1,6 @@
 """The runner for any server that speaks OpenAI's chat protocol: vLLM, llama.cpp, LM Studio, OpenRouter. Not a client SDK.
 
-Answers come as server-sent events (openai_wire.py). Leaving an answer closes its connection, and servers stop then.
+Answers come as server-sent events (wire.py). Leaving an answer closes its connection, and servers stop then.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import msgspec
 
 from fireside.core.errors import FiresideError
 from fireside.runners.base import Activity, Embeddings, Progress, RunnerInfo
-from fireside.runners.http import Endpoint, away, base_url, has_version
-from fireside.runners.openai_models import LLAMA, describe, listed
-from fireside.runners.openai_request import CONTINUE, MAX_COMPLETION_TOKENS, STREAM_OPTIONS, EmbeddingRequest, chat_body
-from fireside.runners.openai_wire import EventReader, embeddings, refusal, refusal_of
+from fireside.runners.http.endpoint import Endpoint, away, base_url, has_version
+from fireside.runners.openai.models import LLAMA, describe, listed
+from fireside.runners.openai.request import CONTINUE, MAX_COMPLETION_TOKENS, STREAM_OPTIONS, EmbeddingRequest, chat_body
+from fireside.runners.openai.wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
 from fireside.runners.refusals import garbage, not_offered, retry_after
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from fireside.gen.v1 import model_pb2
     from fireside.runners.base import BackendOptions, Delta, GenerateRequest
-    from fireside.runners.http_stream import StreamedResponse
+    from fireside.runners.http.stream import StreamedResponse
 
 _PASTED = ("/chat/completions", "/models", "/embeddings")
 _OPTIONAL = (STREAM_OPTIONS, CONTINUE, MAX_COMPLETION_TOKENS)

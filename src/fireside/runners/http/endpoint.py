@@ -17,8 +17,8 @@ from fireside import __version__
 from fireside.core.errors import UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.runners.base import RunnerInfo
-from fireside.runners.http_framing import BrokenHttpError
-from fireside.runners.http_stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
+from fireside.runners.http.framing import BrokenHttpError
+from fireside.runners.http.stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
 from fireside.runners.refusals import died, garbage
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fireside.core.errors import FiresideError
     from fireside.runners.base import BackendOptions
-    from fireside.runners.http_stream import StreamedResponse
+    from fireside.runners.http.stream import StreamedResponse
 
 _Item = TypeVar("_Item", covariant=True)  # noqa: PLC0105 - private to this file.
 _Read = TypeVar("_Read")

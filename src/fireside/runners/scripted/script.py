@@ -1,4 +1,4 @@
-"""The grammar of a scripted model's name, and what a name comes to. The language is explained at the top of scripted.py."""
+"""The grammar of a scripted model's name, and what a name comes to. The language is explained at the top of runner.py."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def parse(name: str) -> Script:
     values = {key: value for key, _, value in (knob.partition("=") for knob in knobs)}
     if GRAMMAR.fullmatch(name) is None or len(values) != len(knobs):
         raise NotFoundError(
-            "MODEL_NOT_FOUND", f"{name!r} is not a script: see the top of runners/scripted.py.", model=name
+            "MODEL_NOT_FOUND", f"{name!r} is not a script: see the top of runners/scripted/runner.py.", model=name
         )
     place, _, step = values.get("queue", "0").partition(":")
     return Script(

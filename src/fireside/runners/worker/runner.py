@@ -15,11 +15,11 @@ from fireside.core.errors import FiresideError, UnavailableError
 from fireside.gen.v1 import model_pb2
 from fireside.gen.worker.v1 import worker_service_pb2 as pb
 from fireside.runners.base import Embeddings, Finished, RunnerInfo
-from fireside.runners.grpc_channel import Call
-from fireside.runners.grpc_errors import garbled
-from fireside.runners.grpc_fleet import Fleet
+from fireside.runners.grpc.channel import Call
+from fireside.runners.grpc.errors import garbled
+from fireside.runners.grpc.fleet import Fleet
 from fireside.runners.refusals import not_offered
-from fireside.runners.worker_wire import deltas_of, request_bytes
+from fireside.runners.worker.wire import deltas_of, request_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence

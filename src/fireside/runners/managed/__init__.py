@@ -1,0 +1,1 @@
+"""A runner with what keeps it well: queue, timeouts, breaker, health. No backend."""

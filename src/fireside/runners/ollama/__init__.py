@@ -1,0 +1,1 @@
+"""The runner for Ollama, and Ollama's own protocol."""

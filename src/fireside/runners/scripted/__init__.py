@@ -1,0 +1,1 @@
+"""The runner that plays a script, for tests and benchmarks."""

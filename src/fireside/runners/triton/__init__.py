@@ -1,0 +1,1 @@
+"""The runner for the Open Inference Protocol as Triton serves it."""
