@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, leave, settings_of
+from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.config import ClientConfig, load_client
 from fireside.settings import BY_NAME
@@ -58,16 +58,7 @@ def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | N
     flags = {name: value for name in names if isinstance(value := options[name], str)}
     config = settings_of(lambda: load_client(flags, file=file))
     asked = _question(question) if question or not (sys.stdin.isatty() or options["list_models"]) else ""
-    try:
-        code = _run(config, options, asked)
-    except CommandError as error:
-        error.show()
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        code = 1  # Whoever was reading has gone.
-    leave(code)
+    carry_out(lambda: _run(config, options, asked))
 
 
 def _run(config: ClientConfig, options: Mapping[str, str | bool | None], question: str) -> int:

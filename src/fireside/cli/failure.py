@@ -55,6 +55,20 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+def carry_out(work: Callable[[], int]) -> NoReturn:
+    """Runs `work` and ends the process with the exit code that it returns, or that its failure has. As `leave`."""
+    try:
+        code = work()
+    except CommandError as error:
+        error.show()
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = 1  # Whoever was reading has gone.
+    leave(code)
+
+
 def settings_of(load: Callable[[], T]) -> T:
     """What `load` returns; a setting that is wrong ends the command."""
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
-from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, leave, settings_of
+from fireside.cli.failure import UsageError, carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.config import load_client
 from fireside.runners.addresses import KINDS
@@ -244,16 +244,7 @@ def _carry_out(
     """Runs the command over a link to the server, and ends the process."""
     named = {name: value for name in ("url", "tls_ca", "data_dir") if isinstance(value := flags.get(name), str)}
     config = settings_of(lambda: load_client(named, file=file))
-    try:
-        code = asyncio.run(_over_link(config, work))
-    except CommandError as error:
-        error.show()
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        code = 1  # Whoever was reading has gone.
-    leave(code)
+    carry_out(lambda: asyncio.run(_over_link(config, work)))
 
 
 async def _over_link(config: ClientConfig, work: Callable[[Link], Coroutine[object, None, int]]) -> int:
