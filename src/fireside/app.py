@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
-from fireside.core.principal import LOCAL, Principal
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.gen.v1 import runner_pb2
+from fireside.identity.single_user import SingleUser
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
 from fireside.runners.llama.engine import LlamaOptions
@@ -27,8 +27,6 @@ from fireside.store.db import StoreOptions, open_database
 from fireside.store.runner_shelf import RunnerShelf
 
 if TYPE_CHECKING:
-    from connectrpc.request import Headers
-
     from fireside.chat.reaper import Family
     from fireside.config import Config
     from fireside.runners.base import BackendOptions, Runner
@@ -102,7 +100,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(engine.aclose)
         await engine.open()
         readiness = Readiness()
-        services = Services(engine, Conversations(db, feed, engine), feed, catalog, registry, _authenticate, readiness)
+        services = Services(engine, Conversations(db, feed, engine), feed, catalog, registry, SingleUser(), readiness)
         # The name that the server is bound to is one that its users call it by.
         options = EdgeOptions(
             allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
@@ -189,8 +187,3 @@ def registry_options(config: Config) -> RegistryOptions:
         keepalive_timeout=config.grpc_keepalive_timeout,
     )
     return RegistryOptions(declared=config.runners, aliases=config.model_aliases, defaults=defaults)
-
-
-def _authenticate(_headers: Headers) -> Principal:
-    """The single-user server has one account; the guard keeps other people's web pages out."""
-    return LOCAL

@@ -75,6 +75,7 @@ class Config:
     secret_key: str = field(repr=False)
     """Empty for the one in data_dir."""
 
+    single_user: bool
     tls: str
     """`off` or `auto`; `off` with `tls_cert` set means that certificate."""
 
@@ -171,6 +172,7 @@ def _server_config(found: _Found) -> Config:
         data_dir=data_dir,
         database_url=found.get("database_url", str) or _sqlite_url(data_dir / "fireside.db"),
         secret_key=found.get("secret_key", str),
+        single_user=found.get("single_user", bool),
         tls=found.get("tls", str),
         tls_cert=found.path("tls_cert"),
         tls_key=found.path("tls_key"),

@@ -177,6 +177,7 @@ _STORAGE = "Storage"
 _TLS = "TLS"
 _MODELS = "Models"
 _RUNNERS = "Runners"
+_ACCOUNTS = "Accounts"
 _RUNNING = "Running"
 
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -234,6 +235,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         name="secret_key", kind=Kind.TEXT, default="", minimum=16, section=_STORAGE, secret=True,
         default_text="secret.key in data_dir, made when first needed",
         help="Long random text that encrypts API keys in the database, such as `openssl rand -hex 32` prints.",
+    ),
+    Setting(
+        name="single_user", kind=Kind.SWITCH, default=False, section=_ACCOUNTS,
+        help="Whether the server has one account and no sign-in. Only on loopback: whoever reaches it is that account.",
     ),
     Setting(
         name="tls", kind=Kind.TEXT, default="off", choices=("off", "auto"), section=_TLS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from fireside.config import FILE_NAME
+from fireside.settings import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,6 +34,9 @@ def _flag(setting: Setting) -> Callable[[F], F]:
         setting.flag,
         setting.name,
         metavar="|".join(setting.choices) or setting.kind.value,
+        # A switch may stand alone: `--single-user`.
+        is_flag=False,
+        flag_value="true" if setting.kind is Kind.SWITCH else None,
         help=f"{setting.help}  [{', '.join((setting.env, *setting.variables))}; default: {setting.shown_default}]",
     )
 

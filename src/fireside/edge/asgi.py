@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fireside.edge.access import SCHEME_HEADER, Access
 from fireside.edge.codec import BinaryCodec, JsonCodec
 from fireside.edge.errors import ErrorMapping
 from fireside.edge.guard import Guard
@@ -31,7 +32,7 @@ from fireside.edge.rpc.conversations import ConversationHandlers
 from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
-from fireside.edge.streams import OpenStreams
+from fireside.edge.streams import LooseEnds, OpenStreams
 from fireside.edge.validate import Validator
 from fireside.edge.web import WebApp, default_folder
 from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
@@ -41,19 +42,17 @@ from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
 from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from connectrpc.codec import Codec
     from connectrpc.interceptor import MetadataInterceptor
-    from connectrpc.request import Headers
     from connectrpc.server import ConnectASGIApplication
     from google.protobuf.descriptor import ServiceDescriptor
 
     from fireside.chat.conversations import Conversations
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed
-    from fireside.core.principal import Principal
+    from fireside.edge.access import Authenticator
     from fireside.edge.plain import Receive, Scope, Send
     from fireside.runners.catalog import Catalog
     from fireside.runners.registry import Registry
@@ -81,7 +80,7 @@ _NO_TRAILERS = Reply(
     ((b"grpc-status", b"12"), (b"grpc-message", b"this HTTP server sends no trailers: use Connect or gRPC-Web")),
 )  # fmt: skip
 _SMALL_MESSAGE = 2 * 1024 * 1024
-_VERSION_HEADER = HTTP_VERSION_HEADER.encode()
+_VERSION_HEADER, _SCHEME_HEADER = HTTP_VERSION_HEADER.encode(), SCHEME_HEADER.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Services:
     feed: Feed
     catalog: Catalog
     registry: Registry
-    authenticate: Callable[[Headers], Principal]
+    authenticator: Authenticator
     readiness: Readiness
 
 
@@ -122,16 +121,16 @@ class Edge:
     """The application, and what is open in it."""
 
     def __init__(self, services: Services, options: EdgeOptions) -> None:
-        """Raises UnknownRuleError if the proto declares a rule that the validator does not know."""
+        """Raises UnknownRuleError and UndeclaredPermissionError when the proto declares what the edge cannot keep."""
         self.services = services
         self.streams = OpenStreams()
         self._options = options
         self._guard = Guard(options.allowed_hosts)
         self._web = WebApp(options.web_folder)
-        self._openai = OpenAIDoor(
-            services.engine, services.catalog, services.authenticate, self.streams, options.openai_max_bytes
-        )
-        self._routes = {app.path: app for app in _applications(services, options, [ErrorMapping(), self.streams])}
+        access = Access(services.authenticator, _SERVICES)
+        self._openai = OpenAIDoor(services.engine, services.catalog, access, self.streams, options.openai_max_bytes)
+        interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), self.streams]
+        self._routes = {app.path: app for app in _applications(services, options, interceptors)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's worth of ASGI: a request, or the server's start and end."""
@@ -194,9 +193,9 @@ def _applications(
     validator = request_validator()
     unchecked = frozenset((chat_service_pb2.ConverseRequest,))
     codecs: list[Codec[Any, Any]] = [BinaryCodec(validator, unchecked), JsonCodec(validator, unchecked)]
-    authenticate, size = services.authenticate, options.read_max_bytes
-    chat = ChatHandlers(services.engine, services.feed, authenticate, validator)
-    conversations = ConversationHandlers(services.conversations, services.engine, authenticate)
+    size = options.read_max_bytes
+    chat = ChatHandlers(services.engine, services.feed, validator)
+    conversations = ConversationHandlers(services.conversations, services.engine)
     health = HealthHandlers(services.readiness, [service.full_name for service in _SERVICES])
     return [
         ChatServiceASGIApplication(chat, interceptors=interceptors, codecs=codecs, read_max_bytes=size),
@@ -204,11 +203,11 @@ def _applications(
             conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=min(size, _SMALL_MESSAGE)
         ),
         ModelServiceASGIApplication(
-            ModelHandlers(services.catalog, authenticate), interceptors=interceptors, codecs=codecs,
+            ModelHandlers(services.catalog), interceptors=interceptors, codecs=codecs,
             read_max_bytes=64 * 1024,
         ),
         RunnerServiceASGIApplication(
-            RunnerHandlers(services.registry, authenticate), interceptors=interceptors, codecs=codecs,
+            RunnerHandlers(services.registry), interceptors=interceptors, codecs=codecs,
             read_max_bytes=1024 * 1024,
         ),
         HealthApplication(health, interceptors, codecs),
@@ -228,9 +227,12 @@ def _headers_for(scope: Scope) -> list[tuple[bytes, bytes]]:
         item
         for item in scope["headers"]
         # What is not ASCII is no gRPC metadata, and connectrpc would fail over it.
-        if item[0] != _VERSION_HEADER and item[1].isascii() and not (stream and item[0] in _STREAM_ENCODING_HEADERS)
+        if item[0] not in (_VERSION_HEADER, _SCHEME_HEADER)
+        and item[1].isascii()
+        and not (stream and item[0] in _STREAM_ENCODING_HEADERS)
     ]
     headers.append((_VERSION_HEADER, scope.get("http_version", "1.1").encode()))
+    headers.append((_SCHEME_HEADER, scope.get("scheme", "http").encode()))
     return headers
 
 

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from connectrpc.request import Headers
 
+from fireside.edge.access import SCHEME_HEADER
 from fireside.edge.openai.call import Call, ClientGoneError, RefusedError, read_body
 from fireside.edge.openai.chat import ChatCompletions
 from fireside.edge.openai.embeddings import Embeddings
 from fireside.edge.openai.errors import no_such_call, refused, wrong_method
 from fireside.edge.openai.models import Models
 from fireside.edge.plain import send_reply
+from fireside.gen.v1 import permission_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from fireside.chat.engine import Engine
-    from fireside.core.principal import Principal
+    from fireside.edge.access import Access
     from fireside.edge.plain import Receive, Reply, Scope, Send
     from fireside.edge.streams import OpenStreams
     from fireside.runners.catalog import Catalog
@@ -31,18 +33,18 @@ _MODELS = "/v1/models"
 
 
 class OpenAIDoor:
-    """The application. Any API key is taken, as the server has one account; none is kept or logged."""
+    """The application."""
 
     def __init__(
         self,
         engine: Engine,
         catalog: Catalog,
-        authenticate: Callable[[Headers], Principal],
+        access: Access,
         streams: OpenStreams,
         read_max_bytes: int,
     ) -> None:
         """Raises UnknownRuleError."""
-        self._authenticate = authenticate
+        self._access = access
         self._streams = streams
         self._limit = read_max_bytes
         self._models = Models(catalog)
@@ -55,7 +57,7 @@ class OpenAIDoor:
         """Serves a request."""
         task = asyncio.current_task()
         try:
-            principal = self._authenticate(_headers(scope))
+            principal = await self._access.admit(_headers(scope), _client(scope), _permission(scope))
             post = self._posts.get(scope["path"])
             if post is None or scope["method"] != "POST":
                 await send_reply(send, await self._get(scope), head=scope["method"] == "HEAD")
@@ -95,7 +97,20 @@ class OpenAIDoor:
 
 
 def _headers(scope: Scope) -> Headers:
-    return Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+    scheme = (SCHEME_HEADER, scope.get("scheme", "http"))
+    given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    return Headers([*(item for item in given if item[0] != SCHEME_HEADER), scheme])
+
+
+def _client(scope: Scope) -> str:
+    client = scope.get("client")
+    return f"{client[0]}:{client[1]}" if client else ""
+
+
+def _permission(scope: Scope) -> int:
+    if scope["path"].startswith(_MODELS):
+        return permission_pb2.PERMISSION_READ_MODELS
+    return permission_pb2.PERMISSION_CHAT
 
 
 def _reply_of(error: Exception) -> Reply:

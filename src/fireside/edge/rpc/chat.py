@@ -6,38 +6,35 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from fireside.chat.follow import Follower
+from fireside.edge.access import caller
 from fireside.edge.rpc.converse import Carrier, converse
 from fireside.edge.rpc.streams import Late, answers, field_bytes, follow_failed, generation_events, heartbeat_of
 from fireside.gen.v1 import chat_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator
 
-    from connectrpc.request import Headers, RequestContext
+    from connectrpc.request import RequestContext
 
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed
-    from fireside.core.principal import Principal
     from fireside.edge.validate import Validator
 
 
 class ChatHandlers:
     """The handlers of ChatService. Those of streams yield serialised answers."""
 
-    def __init__(
-        self, engine: Engine, feed: Feed, authenticate: Callable[[Headers], Principal], validator: Validator
-    ) -> None:
+    def __init__(self, engine: Engine, feed: Feed, validator: Validator) -> None:
         """`validator` is for the commands of Converse, which the codec leaves to its handler."""
         self._engine = engine
         self._feed = feed
-        self._authenticate = authenticate
         self._validator = validator
 
     def generate(
         self, request: pb.GenerateRequest, ctx: RequestContext[pb.GenerateRequest, pb.GenerateResponse]
     ) -> AsyncIterator[pb.GenerateResponse]:
         """Starts a generation and follows it to its end."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
 
         async def begin() -> AsyncGenerator[bytes]:
             generation = await self._engine.start(who, request.spec)
@@ -51,7 +48,7 @@ class ChatHandlers:
         ctx: RequestContext[pb.StartGenerationRequest, pb.StartGenerationResponse],
     ) -> pb.StartGenerationResponse:
         """Starts a generation."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         return pb.StartGenerationResponse(generation=await self._engine.start(who, request.spec))
 
     def watch_generation(
@@ -60,7 +57,7 @@ class ChatHandlers:
         ctx: RequestContext[pb.WatchGenerationRequest, pb.WatchGenerationResponse],
     ) -> AsyncIterator[pb.WatchGenerationResponse]:
         """Follows a generation to its end."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         events = self._engine.watch(who, request.generation_id, request.after_seq, heartbeat_of(ctx))
         return answers(ctx, pb.WatchGenerationResponse, events)
 
@@ -70,14 +67,14 @@ class ChatHandlers:
         ctx: RequestContext[pb.StopGenerationRequest, pb.StopGenerationResponse],
     ) -> pb.StopGenerationResponse:
         """Ends a running generation."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         return pb.StopGenerationResponse(generation=await self._engine.stop(who, request.generation_id))
 
     async def get_generation(
         self, request: pb.GetGenerationRequest, ctx: RequestContext[pb.GetGenerationRequest, pb.GetGenerationResponse]
     ) -> pb.GetGenerationResponse:
         """Returns a generation."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         return pb.GetGenerationResponse(generation=await self._engine.get(who, request.generation_id))
 
     def converse(
@@ -86,7 +83,7 @@ class ChatHandlers:
         ctx: RequestContext[pb.ConverseRequest, pb.ConverseResponse],
     ) -> AsyncIterator[pb.ConverseResponse]:
         """One stream for a native client."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         follower = Follower(self._engine, self._feed, who, heartbeat_of(ctx))
         carrier = Carrier(self._engine, who, follower, self._validator)
         return answers(ctx, pb.ConverseResponse, converse(carrier, follower, request))
@@ -95,7 +92,7 @@ class ChatHandlers:
         self, request: pb.WatchEventsRequest, ctx: RequestContext[pb.WatchEventsRequest, pb.WatchEventsResponse]
     ) -> AsyncIterator[pb.WatchEventsResponse]:
         """Follows the changes of the account and, if wanted, its answers."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         heartbeat = heartbeat_of(ctx)
         if not request.follow_generations:
             return answers(ctx, pb.WatchEventsResponse, self._feed.watch(who, request.after_cursor, heartbeat))

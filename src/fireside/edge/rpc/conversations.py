@@ -5,28 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fireside.chat.conversations import Change, Edit
+from fireside.edge.access import caller
 from fireside.gen.v1 import conversation_service_pb2 as pb
 from fireside.gen.v1.generation_pb2 import GenerationSpec, RegenerateInput
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from connectrpc.request import Headers, RequestContext
+    from connectrpc.request import RequestContext
 
     from fireside.chat.conversations import Conversations
     from fireside.chat.engine import Engine
-    from fireside.core.principal import Principal
 
 
 class ConversationHandlers:
     """The handlers of ConversationService."""
 
-    def __init__(
-        self, conversations: Conversations, engine: Engine, authenticate: Callable[[Headers], Principal]
-    ) -> None:
+    def __init__(self, conversations: Conversations, engine: Engine) -> None:
         self._conversations = conversations
         self._engine = engine
-        self._authenticate = authenticate
 
     async def create_conversation(
         self,
@@ -34,7 +29,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.CreateConversationRequest, pb.CreateConversationResponse],
     ) -> pb.CreateConversationResponse:
         """Makes an empty conversation."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         made = await self._conversations.create(
             who, request.conversation_id, request.title, request.model, request.request_id
         )
@@ -46,7 +41,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.GetConversationRequest, pb.GetConversationResponse],
     ) -> pb.GetConversationResponse:
         """Returns a conversation."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         return pb.GetConversationResponse(conversation=await self._conversations.get(who, request.conversation_id))
 
     async def list_conversations(
@@ -55,7 +50,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.ListConversationsRequest, pb.ListConversationsResponse],
     ) -> pb.ListConversationsResponse:
         """Lists the live conversations, the last used first."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         page, token = await self._conversations.page(
             who, query=request.query, page_size=request.page_size, page_token=request.page_token
         )
@@ -67,7 +62,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.RenameConversationRequest, pb.RenameConversationResponse],
     ) -> pb.RenameConversationResponse:
         """Gives a conversation another title."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         change = Change(etag=request.etag, request_id=request.request_id)
         renamed = await self._conversations.rename(who, request.conversation_id, request.title, change)
         return pb.RenameConversationResponse(conversation=renamed)
@@ -78,7 +73,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.DeleteConversationRequest, pb.DeleteConversationResponse],
     ) -> pb.DeleteConversationResponse:
         """Hides a conversation and stops what runs in it."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         change = Change(etag=request.etag, request_id=request.request_id)
         deleted = await self._conversations.delete(who, request.conversation_id, change)
         return pb.DeleteConversationResponse(conversation=deleted)
@@ -89,7 +84,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.UndeleteConversationRequest, pb.UndeleteConversationResponse],
     ) -> pb.UndeleteConversationResponse:
         """Brings a deleted conversation back."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         change = Change(request_id=request.request_id)
         back = await self._conversations.undelete(who, request.conversation_id, change)
         return pb.UndeleteConversationResponse(conversation=back)
@@ -98,7 +93,7 @@ class ConversationHandlers:
         self, request: pb.ListMessagesRequest, ctx: RequestContext[pb.ListMessagesRequest, pb.ListMessagesResponse]
     ) -> pb.ListMessagesResponse:
         """Lists one branch, from the newest message backwards page by page."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         page, token = await self._conversations.messages(
             who,
             request.conversation_id,
@@ -112,7 +107,7 @@ class ConversationHandlers:
         self, request: pb.EditMessageRequest, ctx: RequestContext[pb.EditMessageRequest, pb.EditMessageResponse]
     ) -> pb.EditMessageResponse:
         """Puts a changed copy beside a user message, and starts an answer if a generation's id is given."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         edit = Edit(
             message_id=request.message_id,
             new_message_id=request.new_message_id,
@@ -129,7 +124,7 @@ class ConversationHandlers:
         ctx: RequestContext[pb.RegenerateMessageRequest, pb.RegenerateMessageResponse],
     ) -> pb.RegenerateMessageResponse:
         """Starts another answer beside an earlier one."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         spec = _answer(request)
         spec.regenerate.CopyFrom(RegenerateInput(message_id=request.message_id))
         return pb.RegenerateMessageResponse(generation=await self._engine.start(who, spec))
@@ -138,7 +133,7 @@ class ConversationHandlers:
         self, request: pb.SelectBranchRequest, ctx: RequestContext[pb.SelectBranchRequest, pb.SelectBranchResponse]
     ) -> pb.SelectBranchResponse:
         """Makes the branch through a message the one that is shown."""
-        who = self._authenticate(ctx.request_headers)
+        who = caller()
         change = Change(request_id=request.request_id)
         selected = await self._conversations.select_branch(who, request.message_id, change)
         return pb.SelectBranchResponse(conversation=selected)

@@ -107,6 +107,11 @@ class Carrier:
         else:
             await self.answers.put(None)
 
+    def forget(self) -> None:
+        """Drops what nobody has read. An error among it leads back to here, through whoever put it there."""
+        while not self.answers.empty():
+            self.answers.get_nowait()
+
     def _answers_of(self, batch: FollowBatch) -> list[bytes]:
         if not batch.generation_id:
             head = field_bytes(1, self._events_command.encode())
@@ -153,11 +158,13 @@ async def converse(
                 raise item
             yield item
     finally:
+        item = None  # an error whose traceback has this function would be a circle with it
         tasks = [*owned, *commands]
         for task in tasks:
             task.cancel()
         with suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
+        carrier.forget()
         await follower.aclose()
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import OutOfRangeError
+from fireside.edge.access import caller
 from fireside.gen.v1 import model_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from connectrpc.request import RequestContext
 
-    from connectrpc.request import Headers, RequestContext
-
-    from fireside.core.principal import Principal
     from fireside.runners.catalog import Catalog
 
 _PAGE = 100
@@ -21,15 +19,14 @@ _PAGE = 100
 class ModelHandlers:
     """The handlers of ModelService."""
 
-    def __init__(self, catalog: Catalog, authenticate: Callable[[Headers], Principal]) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._authenticate = authenticate
 
     async def list_models(
         self, request: pb.ListModelsRequest, ctx: RequestContext[pb.ListModelsRequest, pb.ListModelsResponse]
     ) -> pb.ListModelsResponse:
         """A page token is the id of the last model of the page before."""
-        self._authenticate(ctx.request_headers)
+        caller()
         info = await self._catalog.models()
         ids = [model.id for model in info.models]
         if request.page_token and request.page_token not in ids:
@@ -43,5 +40,5 @@ class ModelHandlers:
         self, request: pb.GetModelRequest, ctx: RequestContext[pb.GetModelRequest, pb.GetModelResponse]
     ) -> pb.GetModelResponse:
         """NOT_FOUND for an id that no runner has."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.GetModelResponse(model=await self._catalog.get(request.model_id))

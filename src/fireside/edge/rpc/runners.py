@@ -6,37 +6,36 @@ import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from fireside.edge.access import caller
 from fireside.edge.rpc.streams import heartbeat_of
 from fireside.gen.v1 import runner_service_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator
 
-    from connectrpc.request import Headers, RequestContext
+    from connectrpc.request import RequestContext
 
-    from fireside.core.principal import Principal
     from fireside.runners.registry import Registry
 
 
 class RunnerHandlers:
     """The handlers of RunnerService."""
 
-    def __init__(self, registry: Registry, authenticate: Callable[[Headers], Principal]) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._authenticate = authenticate
 
     async def list_runners(
         self, _request: pb.ListRunnersRequest, ctx: RequestContext[pb.ListRunnersRequest, pb.ListRunnersResponse]
     ) -> pb.ListRunnersResponse:
         """Lists all runners in their order."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.ListRunnersResponse(runners=await self._registry.runners())
 
     async def get_runner(
         self, request: pb.GetRunnerRequest, ctx: RequestContext[pb.GetRunnerRequest, pb.GetRunnerResponse]
     ) -> pb.GetRunnerResponse:
         """Returns a runner and its models."""
-        self._authenticate(ctx.request_headers)
+        caller()
         runner, models = await self._registry.runner(request.name)
         return pb.GetRunnerResponse(runner=runner, models=models)
 
@@ -44,14 +43,14 @@ class RunnerHandlers:
         self, request: pb.CreateRunnerRequest, ctx: RequestContext[pb.CreateRunnerRequest, pb.CreateRunnerResponse]
     ) -> pb.CreateRunnerResponse:
         """Adds a runner."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.CreateRunnerResponse(runner=await self._registry.create(request.spec, request.secret))
 
     async def update_runner(
         self, request: pb.UpdateRunnerRequest, ctx: RequestContext[pb.UpdateRunnerRequest, pb.UpdateRunnerResponse]
     ) -> pb.UpdateRunnerResponse:
         """Replaces a runner's spec."""
-        self._authenticate(ctx.request_headers)
+        caller()
         secret = request.secret if request.HasField("secret") else None
         return pb.UpdateRunnerResponse(runner=await self._registry.update(request.spec, secret, request.etag))
 
@@ -59,7 +58,7 @@ class RunnerHandlers:
         self, request: pb.DeleteRunnerRequest, ctx: RequestContext[pb.DeleteRunnerRequest, pb.DeleteRunnerResponse]
     ) -> pb.DeleteRunnerResponse:
         """Removes a runner."""
-        self._authenticate(ctx.request_headers)
+        caller()
         await self._registry.delete(request.name)
         return pb.DeleteRunnerResponse()
 
@@ -67,14 +66,14 @@ class RunnerHandlers:
         self, request: pb.OrderRunnersRequest, ctx: RequestContext[pb.OrderRunnersRequest, pb.OrderRunnersResponse]
     ) -> pb.OrderRunnersResponse:
         """Sets the order of all runners."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.OrderRunnersResponse(runners=await self._registry.reorder(request.names))
 
     async def test_runner(
         self, request: pb.TestRunnerRequest, ctx: RequestContext[pb.TestRunnerRequest, pb.TestRunnerResponse]
     ) -> pb.TestRunnerResponse:
         """Tries a runner without keeping it."""
-        self._authenticate(ctx.request_headers)
+        caller()
         secret = request.secret if request.HasField("secret") else None
         status, models = await self._registry.test(request.spec, secret)
         return pb.TestRunnerResponse(status=status, models=models)
@@ -83,7 +82,7 @@ class RunnerHandlers:
         self, request: pb.PullModelRequest, ctx: RequestContext[pb.PullModelRequest, pb.PullModelResponse]
     ) -> AsyncGenerator[pb.PullModelResponse]:
         """Reports how a download goes. When the caller goes, it stops."""
-        self._authenticate(ctx.request_headers)
+        caller()
         beat = heartbeat_of(ctx)
         last = pb.PullModelResponse()
         async with aclosing(self._registry.pull(request.runner, request.model)) as reports:
@@ -112,14 +111,14 @@ class RunnerHandlers:
         ctx: RequestContext[pb.ListModelAliasesRequest, pb.ListModelAliasesResponse],
     ) -> pb.ListModelAliasesResponse:
         """Lists the aliases by name."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.ListModelAliasesResponse(aliases=self._registry.aliases())
 
     async def set_model_alias(
         self, request: pb.SetModelAliasRequest, ctx: RequestContext[pb.SetModelAliasRequest, pb.SetModelAliasResponse]
     ) -> pb.SetModelAliasResponse:
         """Makes or replaces an alias."""
-        self._authenticate(ctx.request_headers)
+        caller()
         return pb.SetModelAliasResponse(alias=await self._registry.set_alias(request.alias))
 
     async def delete_model_alias(
@@ -128,6 +127,6 @@ class RunnerHandlers:
         ctx: RequestContext[pb.DeleteModelAliasRequest, pb.DeleteModelAliasResponse],
     ) -> pb.DeleteModelAliasResponse:
         """Removes an alias."""
-        self._authenticate(ctx.request_headers)
+        caller()
         await self._registry.delete_alias(request.alias)
         return pb.DeleteModelAliasResponse()

@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Makes tables with nothing in them. What there was belongs to the account `local`, which the first admin takes over."""
     _accounts()
     _credentials()
+    _proofs()
     _groups()
     _shares()
     _server()
@@ -69,6 +70,9 @@ def _credentials() -> None:
         _refers("api_keys", "owner", "accounts"),
     )
     op.create_index("ix_api_keys_owner", "api_keys", ["owner"])
+
+
+def _proofs() -> None:
     op.create_table(
         "passkeys",
         sa.Column("id", ID, nullable=False),
