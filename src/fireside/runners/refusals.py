@@ -18,7 +18,9 @@ from fireside.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from fireside.runners.base import Embeddings
 
 _LONGEST_WAIT = 3600.0
 _LONGEST_QUOTE = 500
@@ -134,6 +136,13 @@ def not_an_embedding_model(model: str) -> InvalidArgumentError:
 def garbage(what: str) -> UnavailableError:
     """For an answer that is not what the protocol says."""
     return UnavailableError("RUNNER_FAILED", f"The model's answer could not be read ({what}).")
+
+
+def complete(found: Embeddings, texts: Sequence[str]) -> Embeddings:
+    """`found`, which must have a vector for each text: else UnavailableError (RUNNER_FAILED)."""
+    if len(found.vectors) != len(texts):
+        raise garbage(f"{len(found.vectors)} vectors for {len(texts)} texts")
+    return found
 
 
 def died() -> UnavailableError:

@@ -31,7 +31,7 @@ from fireside.runners.ollama.models import (
 from fireside.runners.ollama.pull import PullProgress, PullReader
 from fireside.runners.ollama.request import NameRequest, chat_body, embed_body
 from fireside.runners.ollama.wire import LineReader, embeddings, refusal_of
-from fireside.runners.refusals import garbage, not_offered, retry_after
+from fireside.runners.refusals import complete, not_offered, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -114,10 +114,7 @@ class OllamaRunner:
         status, answer = await self._http.call("/api/embed", body, _EMBED_SECONDS)
         if status != HTTPStatus.OK:
             raise refusal_of(status, answer, model).embedding_error()
-        vectors = embeddings(answer)
-        if len(vectors.vectors) != len(texts):
-            raise garbage(f"{len(vectors.vectors)} vectors for {len(texts)} texts")
-        return vectors
+        return complete(embeddings(answer), texts)
 
     async def pull(self, model: str) -> AsyncGenerator[PullProgress]:
         """Has the server fetch a model. Leaving breaks it off; pulling again goes on from there.

@@ -18,7 +18,7 @@ from fireside.runners.openai.models import LLAMA, describe, listed
 from fireside.runners.openai.request import CONTINUE, MAX_COMPLETION_TOKENS, STREAM_OPTIONS, EmbeddingRequest, chat_body
 from fireside.runners.openai.wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
-from fireside.runners.refusals import garbage, not_offered, retry_after
+from fireside.runners.refusals import complete, not_offered, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -109,10 +109,7 @@ class OpenAIRunner:
         status, answer = await self._http.call("/embeddings", body, _EMBED_SECONDS)
         if status != HTTPStatus.OK:
             raise refusal_of(status, answer, model).embedding_error()
-        vectors = embeddings(answer)
-        if len(vectors.vectors) != len(texts):
-            raise garbage(f"{len(vectors.vectors)} vectors for {len(texts)} texts")
-        return vectors
+        return complete(embeddings(answer), texts)
 
     def _check(self, model: str) -> None:
         if self._options.models and model not in self._options.models:

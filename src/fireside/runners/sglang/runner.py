@@ -24,7 +24,7 @@ from fireside.runners.openai.models import Listed, describe
 from fireside.runners.openai.request import EmbeddingRequest, chat_body
 from fireside.runners.openai.wire import EventReader, embeddings, refusal, refusal_of
 from fireside.runners.prompt import clean
-from fireside.runners.refusals import Refusal, garbage, not_offered
+from fireside.runners.refusals import Refusal, complete, garbage, not_offered
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -123,10 +123,7 @@ class SGLangRunner:
         answer = await self._fleet.unary(model, Call(f"{_SERVICE}/OpenAIEmbed", payload), pb.SglangOpenAIResponse)
         if answer.status_code != HTTPStatus.OK:
             raise refusal_of(answer.status_code, answer.json_body, model).embedding_error()
-        vectors = embeddings(answer.json_body)
-        if len(vectors.vectors) != len(texts):
-            raise garbage(f"{len(vectors.vectors)} vectors for {len(texts)} texts")
-        return vectors
+        return complete(embeddings(answer.json_body), texts)
 
     async def aclose(self) -> None:
         """Closes the connections."""

@@ -18,7 +18,7 @@ from fireside.runners.base import Embeddings, Finished, RunnerInfo
 from fireside.runners.grpc.channel import Call
 from fireside.runners.grpc.errors import garbled
 from fireside.runners.grpc.fleet import Fleet
-from fireside.runners.refusals import not_offered
+from fireside.runners.refusals import complete, not_offered
 from fireside.runners.worker.wire import deltas_of, request_bytes
 
 if TYPE_CHECKING:
@@ -96,10 +96,12 @@ class WorkerRunner:
         vectors: list[tuple[float, ...]] = []
         prompt_tokens = 0
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            payload = pb.EmbedRequest(model=model, texts=texts[start : start + _TEXTS_AT_ONCE]).SerializeToString()
+            batch = texts[start : start + _TEXTS_AT_ONCE]
+            payload = pb.EmbedRequest(model=model, texts=batch).SerializeToString()
             response = await self._fleet.unary(model, Call(f"{_SERVICE}/Embed", payload), pb.EmbedResponse)
-            vectors += (tuple(embedding.values) for embedding in response.embeddings)
-            prompt_tokens += response.prompt_tokens
+            found = Embeddings(tuple(tuple(item.values) for item in response.embeddings), response.prompt_tokens)
+            vectors += complete(found, batch).vectors
+            prompt_tokens += found.prompt_tokens
         return Embeddings(tuple(vectors), prompt_tokens)
 
     async def aclose(self) -> None:
