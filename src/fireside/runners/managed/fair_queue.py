@@ -30,7 +30,8 @@ class Turn:
 
     def __init__(self, queue: FairQueue, account: str) -> None:
         self._queue = queue
-        self._moved = asyncio.Event()
+        # Made by who waits: where turns are free nobody does.
+        self._moved: asyncio.Event | None = None
         self.account = account
         # When its turn came, on the clock of time.monotonic; 0 while it waits.
         self.began = 0.0
@@ -49,11 +50,12 @@ class Turn:
         Raises ResourceExhaustedError (QUEUE_TIMEOUT) when that comes first, and the error of `FairQueue.close`.
         """
         self.told = seen
+        moved = self._moved = self._moved or asyncio.Event()
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 while self.place == seen and self._queue.closed is None:
-                    self._moved.clear()
-                    await self._moved.wait()
+                    moved.clear()
+                    await moved.wait()
         except TimeoutError:
             if self.began:
                 return
@@ -67,7 +69,8 @@ class Turn:
 
     def wake(self) -> None:
         """Its waiter looks at the place again."""
-        self._moved.set()
+        if self._moved is not None:
+            self._moved.set()
 
     def leave(self) -> None:
         """Gives the place or the turn to the next one. Doing it twice does nothing."""
