@@ -25,8 +25,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     upgrade: bool = parser.parse_args().upgrade
-    _compile("dev", "--extra", "local", "--group", "dev", upgrade=upgrade)
-    for name, extra in (("local", ["--extra", "local"]), ("core", [])):
+    _compile("dev", "--extra", "local", "--extra", "accounts", "--group", "dev", upgrade=upgrade)
+    for name, extra in (("local", ["--extra", "local"]), ("core", ["--extra", "accounts"])):
         _compile(name, *extra, "--constraints", "requirements/dev.txt", upgrade=upgrade)
     for name, text in TOOLS.items():
         _compile(name, "--constraints", "requirements/dev.txt", text=text, upgrade=upgrade)
