@@ -10,8 +10,10 @@ import ollama
 import pytest
 
 from fireside.core.errors import FiresideError
-from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
+from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2, runner_pb2
 from fireside.runners.base import Activity, BackendOptions, Delta, GenerateRequest, Progress, Reasoning, Text
+from fireside.runners.catalog import Catalog
+from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
 from fireside.runners.ollama.pull import PullProgress
 from fireside.runners.ollama.runner import OllamaRunner
 from tests.hostile_server import HANG, hostile_server, response
@@ -117,9 +119,33 @@ async def test_its_models_say_what_they_can_do(server: OllamaServer, runner: Oll
         ("echo", chat, True, False, 8192),
     ]
     assert info.version == "Ollama 0.13.5"
-    assert info.unlisted is not None
-    assert [bool(info.unlisted.fullmatch(name)) for name in (CHAT, "embed-small", "")] == [True, False, False]
+    assert info.other_names == {
+        CHAT: f"{CHAT}:latest",
+        THINKS: f"{THINKS}:latest",
+        CALLS: f"{CALLS}:latest",
+        "echo": "echo:latest",
+    }
     assert info.models[0].description == "7.2B, Q4_0"
+
+
+async def test_a_name_without_its_tag_is_the_model_that_ollama_takes_it_for() -> None:
+    short, full = f"shed/{CHAT}", f"shed/{CHAT}:latest"
+    async with ollama_server() as server:
+        options = BackendOptions(name="shed", addresses=(server.url,))
+        shed = ManagedRunner(OllamaRunner(options), ManagedOptions(check_interval=0.0, retries=0))
+        catalog = Catalog([shed], aliases=[runner_pb2.ModelAlias(alias="fast", targets=[short])])
+        for name in (full, short, "fast"):
+            named, route = await catalog.get(name), catalog.resolve(name)
+            assert (named.id, named.hidden, list(named.tasks)) == (name, name == short, [model_pb2.MODEL_TASK_CHAT])
+            assert named.context_length == route.context_length > 0
+            route.admit("account")
+            async with aclosing(route.generate(ask(name))) as deltas:
+                assert Text in [type(delta) async for delta in deltas]
+    # While the server is away it is still known by this name.
+    await shed.check()
+    for name in (full, short, "fast"):
+        assert (await catalog.get(name)).state == model_pb2.MODEL_STATE_UNAVAILABLE
+    await catalog.aclose()
 
 
 async def test_details_are_asked_for_once(server: OllamaServer, runner: OllamaRunner) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
 
@@ -129,13 +129,14 @@ class Embeddings:
 class RunnerInfo:
     """What a runner offers. `models` carry ids with the runner's prefix; `hint` says what to do when none is ready.
 
-    `unlisted` matches the whole names (without the prefix) of hidden models that it takes beside those. `problem` is
-    why the backend does not answer, and empty when it does; `version` is what it calls itself.
+    `unlisted` matches the whole names (without the prefix) of hidden models that it takes beside those; `other_names`
+    are further names of listed models, each with the name that it stands for. `problem` is why the backend does not answer, and empty when it does; `version` is what it calls itself.
     """
 
     models: tuple[model_pb2.Model, ...] = field(default=())
     hint: str = ""
     unlisted: re.Pattern[str] | None = None
+    other_names: Mapping[str, str] = field(default_factory=dict[str, str])
     problem: str = ""
     version: str = ""
 

@@ -226,6 +226,10 @@ class Catalog:
     def _unlisted(self, model_id: str) -> model_pb2.Model | None:
         prefix, _, name = model_id.partition("/")
         runner = self._runners.get(prefix)
+        if runner is not None and (listed := runner.listed(name)) is not None:
+            other = _copy(listed)
+            other.id, other.hidden = model_id, True
+            return other
         info = runner.known if runner is not None else None
         if info is None or info.unlisted is None or info.unlisted.fullmatch(name) is None:
             return None

@@ -68,7 +68,7 @@ class Health:
         return None if info.problem else False
 
     def model(self, name: str) -> model_pb2.Model | None:
-        """What was listed under this name (without prefix)."""
+        """What was listed under this name (without prefix), or under the one that it stands for."""
         return self._models.get(name)
 
     def look(self) -> None:
@@ -156,12 +156,14 @@ class Health:
         """Remembers what a check has found. Models that a backend had before it went away stay listed as such."""
         before = self.known
         if info.problem and not info.models and before is not None:
-            info = replace(info, models=tuple(_away(model, info.problem) for model in before.models))
+            models = tuple(_away(model, info.problem) for model in before.models)
+            info = replace(info, models=models, other_names=before.other_names)
         self.known = info
         self._checked = time.monotonic()
         self._check_time_us, self._latency = now_us(), latency
         prefix = len(self._runner.name) + 1
-        self._models = {model.id[prefix:]: model for model in info.models}
+        listed = {model.id[prefix:]: model for model in info.models}
+        self._models = {other: listed[name] for other, name in info.other_names.items() if name in listed} | listed
         self._failures = self._failures + 1 if info.problem else 0
         if not info.problem:
             self._on_reachable()

@@ -113,7 +113,7 @@ class ManagedRunner:
         return self._health.knows(model)
 
     def listed(self, model: str) -> model_pb2.Model | None:
-        """What it said of a model, by its own name, when it was last looked at; None when it did not list it."""
+        """What it said of a model, by a name of its own, when it was last looked at; None when it did not list it."""
         return self._health.model(model)
 
     async def info(self) -> RunnerInfo:

@@ -11,7 +11,7 @@ from fireside.gen.v1 import model_pb2
 from fireside.runners.refusals import garbage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
 _T = TypeVar("_T")
 _LATEST = ":latest"
@@ -90,10 +90,9 @@ def full_name(model: str) -> str:
     return model if ":" in model.rpartition("/")[2] else f"{model}{_LATEST}"
 
 
-def short_names(tags: Sequence[Tag]) -> re.Pattern[str]:
-    """Matches the names that people leave `:latest` out of, as Ollama lets them."""
-    names = (tag.name.removesuffix(_LATEST) for tag in tags if tag.name.endswith(_LATEST))
-    return re.compile("|".join(map(re.escape, names)) or r"(?!)")
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """The names that people leave `:latest` out of, as Ollama lets them, each with the whole one."""
+    return {name.removesuffix(_LATEST): name for name in names if name.endswith(_LATEST)}
 
 
 def describe(runner: str, tag: Tag, shown: Shown, running: Running | None) -> model_pb2.Model:

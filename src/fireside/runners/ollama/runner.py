@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,11 @@ class OllamaRunner:
 
     async def info(self) -> RunnerInfo:
         """What the server has pulled; what it had when last seen while it is away."""
+        info = await self._info()
+        names = (model.id.removeprefix(f"{self.name}/") for model in info.models)
+        return replace(info, other_names=short_names(names))
+
+    async def _info(self) -> RunnerInfo:
         try:
             tags, running, version = await asyncio.gather(self._tags(), self._running(), self._version())
             await self._look_at(tags)
@@ -90,7 +95,7 @@ class OllamaRunner:
         hint = (
             "" if self._seen else f"The runner {self.name} has no models yet: pull one, such as `ollama pull llama3.2`."
         )
-        return RunnerInfo(self._seen, hint=hint, unlisted=short_names(tags), version=f"Ollama {version}".strip())
+        return RunnerInfo(self._seen, hint=hint, version=f"Ollama {version}".strip())
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Runs the model; see the seam and refusals.py for the errors."""
