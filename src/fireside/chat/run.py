@@ -76,6 +76,8 @@ async def run_generation(run: Run, desk: Desk, route: Route, request: GenerateRe
         retryable = isinstance(error, _RETRYABLE)
         failure = message_pb2.Failure(reason=error.reason, message=error.message, retryable=retryable)
         ended = generation_pb2.Ended(finish_reason=message_pb2.FINISH_REASON_FAILED, error=failure)
+        # What it came through may hold it in a variable: a circle, with the whole request in it, until it is collected.
+        error.__traceback__ = None
     except Exception:
         logger.exception("Generation %s failed", run.record.id)
         failure = message_pb2.Failure(

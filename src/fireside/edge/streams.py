@@ -1,4 +1,6 @@
-"""The streams that are open, so that a shutdown can end them with a status that makes clients come back, and clients that have gone."""
+"""The streams that are open, so that a shutdown can end them with a status that makes clients come back; and what calls
+leave behind when they fail or their client has gone.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,30 @@ class Outgoing:
         except OSError as error:
             self.gone = True
             raise ClientGoneError from error
+
+
+def untie(error: BaseException | None) -> None:
+    """Has an error that was answered lead nowhere any more.
+
+    Variables and futures, ours and those of libraries, keep errors. A traceback holds the functions that the error came
+    through, and with them the variables: a circle, and all that the call has in it, until it is collected.
+    """
+    while error is not None:
+        before = error.__cause__ or error.__context__
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+        error = before
+
+
+class LooseEnds(MetadataInterceptor[None]):
+    """Has a call that failed leave nothing for the garbage collector. It must be the first interceptor, which ends last."""
+
+    async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
+        """Nothing to do before a call."""
+
+    async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
+        """By now the error has been logged if it had to be, and only its status is wanted."""
+        if error is not None:
+            untie(error)
 
 
 class OpenStreams(MetadataInterceptor[None]):
@@ -120,9 +146,10 @@ class OpenStreams(MetadataInterceptor[None]):
         except asyncio.CancelledError:
             if not self.absorbs(asyncio.current_task()):
                 raise
-        except Exception:
+        except Exception as error:
             if not outgoing.gone:  # otherwise nobody is left to be told
                 raise
+            untie(error)
 
     def absorbs(self, task: asyncio.Task[Any] | None) -> bool:
         """Whether the cancellation that reached the outermost application came from `end_all`, and is done with."""

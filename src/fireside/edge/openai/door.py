@@ -15,6 +15,7 @@ from fireside.edge.openai.embeddings import Embeddings
 from fireside.edge.openai.errors import no_such_call, refused, wrong_method
 from fireside.edge.openai.models import Models
 from fireside.edge.plain import send_reply
+from fireside.edge.streams import untie
 from fireside.gen.v1 import permission_pb2
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class OpenAIDoor:
                 raise
         except Exception as error:  # noqa: BLE001 - what is not meant for clients becomes an incident id
             await send_reply(send, _reply_of(error))
+            untie(error)
 
     async def _answered(self, call: Call, post: Callable[[Call], Awaitable[None]]) -> None:
         try:
@@ -85,6 +87,7 @@ class OpenAIDoor:
                 raise
             # The status is out and the answer cannot be finished: a connection that breaks says so.
             logger.info("An answer was cut off: %s", _reply_of(error).body.decode())
+            untie(error)
 
     async def _get(self, scope: Scope) -> Reply:
         path, method = scope["path"].rstrip("/"), scope["method"]

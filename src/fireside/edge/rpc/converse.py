@@ -14,6 +14,7 @@ from fireside.core.errors import NotFoundError
 from fireside.edge.codec import check_request
 from fireside.edge.errors import status_of
 from fireside.edge.rpc.streams import elements, field_bytes, generation_events
+from fireside.edge.streams import untie
 from fireside.gen.v1 import chat_service_pb2 as pb
 from fireside.gen.v1.generation_pb2 import Event
 
@@ -51,7 +52,9 @@ class Carrier:
             check_request(self._validator, request)
             await self._do(request)
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is told by `failed`; the stream goes on
-            await self.answers.put(_failed(request.command_id, error))
+            failed = _failed(request.command_id, error)
+            untie(error)
+            await self.answers.put(failed)
 
     async def _do(self, request: pb.ConverseRequest) -> None:
         command = request.command_id
