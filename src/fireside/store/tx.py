@@ -102,4 +102,5 @@ _NOUNS = {
     "generation_events": "event",
     "requests": "request",
     "runners": "runner",
+    "groups": "group",
 }
