@@ -130,8 +130,6 @@ async def shoot_runners(browser: Browser, folder: Path) -> None:
                 await form.get_by_test_id("runner-display-name").fill(name.capitalize())
                 await save(form)
             await healthy(page, "cloud", "down")
-            for _ in range(2):
-                await card(page, "scripted").get_by_role("button", name="down").click()
             await card(page, "workshop").get_by_test_id("runner-models-toggle").click()
             await expect(card(page, "workshop").get_by_test_id("runner-model")).to_have_count(3)
             await page.evaluate("document.querySelector('[data-testid=runners]').parentElement.scrollTo(0, 0)")

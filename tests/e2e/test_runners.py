@@ -162,7 +162,7 @@ async def test_a_runner_is_deleted_only_after_a_question(own: ServerProcess, bro
     await page.get_by_test_id("confirm-action").click()
     await expect(card(page, "old")).to_have_count(0)
     await page.reload()
-    await expect(page.get_by_test_id("runner").first).to_be_visible()
+    await expect(page.get_by_test_id("runners-empty")).to_be_visible()
     await expect(card(page, "old")).to_have_count(0)
 
 

@@ -43,6 +43,11 @@ export function healthView(status: RunnerStatus | undefined): HealthView {
   };
 }
 
+/** Whether people are shown it. The built-in runner of scripts is for tests, and its name is taken on each server. */
+export function isShown({ spec, source }: Runner): boolean {
+  return !(source === RunnerSource.BUILT_IN && spec?.name === "scripted");
+}
+
 export function runnerView({ spec, source, hasSecret, status, etag }: Runner, pending: boolean): RunnerView | null {
   if (spec === undefined) return null;
   return {

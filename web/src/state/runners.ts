@@ -14,7 +14,7 @@ import type { NoticeKey, NoticeList } from "./notices.ts";
 import { Pulls } from "./pulls.ts";
 import { fieldErrors, mistakesIn, secretOf, specOf } from "./runner-form.ts";
 import type { ModelsOutcome, RunnerDraft, Runners, RunnersState, SaveOutcome, TestOutcome } from "./runner-types.ts";
-import { aliasView, healthView, runnerModel, runnerView } from "./runner-views.ts";
+import { aliasView, healthView, isShown, runnerModel, runnerView } from "./runner-views.ts";
 import { Store } from "./store.ts";
 
 export type RunnerApi = Client<typeof RunnerService>;
@@ -188,10 +188,13 @@ export class RunnerAdmin extends Store<RunnersState> implements Runners {
   }
 
   move(name: string, place: number): void {
-    const moved = this.#records.find(({ spec }) => spec?.name === name);
+    const shown = this.#records.filter(isShown);
+    const moved = shown.find(({ spec }) => spec?.name === name);
     if (moved === undefined) return;
-    const order = this.#records.filter((record) => record !== moved);
+    const order = shown.filter((record) => record !== moved);
     order.splice(Math.max(0, Math.min(place, order.length)), 0, moved);
+    // The server wants all names: what is not shown stays where it is.
+    for (const [index, record] of this.#records.entries()) if (!isShown(record)) order.splice(index, 0, record);
     if (order.every((record, index) => record === this.#records[index])) return;
     this.#show(order);
     const names = order.map(({ spec }) => spec?.name ?? "");
@@ -267,7 +270,7 @@ export class RunnerAdmin extends Store<RunnersState> implements Runners {
   }
 
   #publish(change: Partial<RunnersState> = {}): void {
-    const runners = this.#records.flatMap((record) => {
+    const runners = this.#records.filter(isShown).flatMap((record) => {
       const view = runnerView(record, this.#pending.has(record.spec?.name ?? ""));
       return view === null ? [] : [view];
     });

@@ -227,6 +227,21 @@ describe("a runner", () => {
     expect(server.calls.filter((call) => call === "orderRunners")).toHaveLength(1);
   });
 
+  test("moves past the one for tests, which is not shown and stays where it is", async () => {
+    server.runners.add("scripted", { source: RunnerSource.BUILT_IN });
+    server.runners.add("three");
+    server.runners.runners = ["built", "scripted", "one", "two", "three"].map((name) => server.runners.find(name));
+    server.announce({ case: "modelsChanged", value: { $typeName: "fireside.v1.ModelsChanged" } });
+    await until(() => names().includes("three"), "the new runners");
+    expect(names()).toEqual(["built", "one", "two", "three"]);
+    runners.move("two", 1);
+    expect(names()).toEqual(["built", "two", "one", "three"]);
+    await until(() => server.runners.names[2] === "two", "the order");
+    expect(server.runners.names).toEqual(["built", "scripted", "two", "one", "three"]);
+    runners.move("two", 1);
+    expect(server.calls.filter((call) => call === "orderRunners")).toHaveLength(1);
+  });
+
   test("is gone at once, and back when that failed", async () => {
     runners.remove("one");
     expect(names()).toEqual(["built", "two"]);
