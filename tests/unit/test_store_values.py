@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fireside.core.errors import AbortedError, FailedPreconditionError, InvalidArgumentError
 from fireside.core.ids import etag_of
 from fireside.store.chunks import SIZES, chunks, marks
-from fireside.store.conversations import fold
+from fireside.store.folding import fold
 from fireside.store.records import revision_of, timestamp_of, us_of
 from fireside.store.revisions import HEAD, needs_upgrade
 from fireside.store.tx import id_taken, refuse_nul

@@ -31,6 +31,9 @@ class Principal:
     by_session: bool = False
     """Whether it came with a session, as a person's browser does, and not with an API key."""
 
+    expire_us: int = 0
+    """When (microseconds) the credential ends if it is not used before; 0 for never."""
+
 
 ANONYMOUS = Principal(id="")
 """Nobody has signed in."""

@@ -129,7 +129,7 @@ class Edge:
         self._web = WebApp(options.web_folder)
         access = Access(services.authenticator, _SERVICES)
         self._openai = OpenAIDoor(services.engine, services.catalog, access, self.streams, options.openai_max_bytes)
-        interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), self.streams]
+        interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), access, self.streams]
         self._routes = {app.path: app for app in _applications(services, options, interceptors)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import NotFoundError
 from fireside.core.ids import etag_of
 from fireside.gen.v1.conversation_pb2 import Conversation
 from fireside.store import accounts
+from fireside.store.folding import containing, fold
 from fireside.store.records import bytes_of, copy_of, int_of, revision_of, us_of
 from fireside.store.tx import StaleRowError
 
 if TYPE_CHECKING:
     from fireside.store.tx import Tx, Value
-
-
-def fold(text: str) -> str:
-    """The form in which titles are searched: composed, case folded, without NUL (which PostgreSQL cannot hold)."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold()).replace("\0", "")
 
 
 async def insert(tx: Tx, owner: str, c: Conversation) -> Conversation:
@@ -93,9 +88,8 @@ async def page(tx: Tx, owner: str, *, query: str, limit: int, before: tuple[int,
     if before is not None:
         where += " AND (update_time, id) < ($3, $4)"
         args.extend(before)
-    if folded := fold(query):
-        escaped = folded.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-        args.append(f"%{escaped}%")
+    if fold(query):
+        args.append(containing(query))
         where += f" AND title_folded LIKE ${len(args)} ESCAPE '!'"
     rows = await tx.fetch(
         f"SELECT revision, record FROM conversations WHERE {where} ORDER BY update_time DESC, id DESC LIMIT $2",  # noqa: S608
