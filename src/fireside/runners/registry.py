@@ -40,7 +40,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Besides being told; what is read is a few rows.
+# Looked at now and then besides being told, because a note may be lost without anybody knowing: the process that wrote may
+# die between the commit and its notes (SQLite), and where the folder takes no sockets nobody is told anything. Without it
+# a runner that was removed would be used until the next change. What is read is a few rows.
 _POLL_SECONDS = 15.0
 # What the store's shelf tells other processes, and what the store says when it may have missed something.
 _TOPICS = ("runners", "")
