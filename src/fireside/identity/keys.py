@@ -100,14 +100,7 @@ class ApiKeys:
             if len(await api_keys.of_owner(tx, principal.id)) >= _MOST_KEYS:
                 raise InvalidArgumentError("TOO_MANY_KEYS", "There are a hundred keys already; delete one first.")
             made = await api_keys.insert(tx, principal.id, key, hash_of(token))
-            await audit.record(
-                tx,
-                "key.created",
-                actor=principal,
-                origin=origin,
-                target=("api_key", made.id),
-                details={"name": key.name},
-            )
+            await audit.record(tx, "key.created", actor=principal, origin=origin, target=(made.id, made.name))
             return made
 
         return await self._db.write(body), token
@@ -123,14 +116,7 @@ class ApiKeys:
             gone = await api_keys.delete(tx, principal.id, key_id)
             if gone is None:
                 raise NotFoundError("KEY_NOT_FOUND", "There is no such key.", api_key_id=key_id)
-            await audit.record(
-                tx,
-                "key.deleted",
-                actor=principal,
-                origin=origin,
-                target=("api_key", key_id),
-                details={"name": gone.name},
-            )
+            await audit.record(tx, "key.deleted", actor=principal, origin=origin, target=(gone.id, gone.name))
 
         await self._changes.write(principal.id, body)
 

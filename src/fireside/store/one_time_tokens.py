@@ -85,9 +85,9 @@ async def of_purpose(tx: Tx, purpose: str, now: int) -> list[OneTimeToken]:
 async def delete(tx: Tx, purpose: str, token_id: str) -> OneTimeToken | None:
     """Ends one by its id and returns what it was; None if there is none."""
     rows = await tx.fetch(
-        f"DELETE FROM one_time_tokens WHERE id = $1 AND purpose = $2 RETURNING {_COLUMNS}",
+        f"DELETE FROM one_time_tokens WHERE id = $1 AND purpose = $2 RETURNING {_COLUMNS}",  # noqa: S608
         token_id,
-        purpose,  # noqa: S608
+        purpose,
     )
     return _loaded(*rows[0]) if rows else None
 
