@@ -8,7 +8,7 @@ from fireside.core.clock import now_us
 from fireside.core.errors import NotFoundError
 from fireside.core.ids import etag_of
 from fireside.gen.v1.group_pb2 import Group
-from fireside.store.conversations import fold
+from fireside.store.folding import fold
 from fireside.store.records import bytes_of, int_of, revision_of, str_of
 from fireside.store.tx import StaleRowError
 

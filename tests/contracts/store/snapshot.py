@@ -28,6 +28,7 @@ SQLITE_STRUCTURE = {
     "indexes": 'SELECT t.name, i.name, i."unique", i.origin, i.partial, c.seqno, c.name, c.desc, c.coll, s.sql'
     " FROM sqlite_master t JOIN pragma_index_list(t.name) i JOIN pragma_index_xinfo(i.name) c"
     " LEFT JOIN sqlite_master s ON s.name = i.name WHERE t.type = 'table'",
+    "triggers": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
 }
 
 
@@ -39,6 +40,8 @@ def postgres_structure() -> dict[str, str]:
         "indexes": "SELECT indexdef::text FROM pg_indexes WHERE schemaname = 'public'",
         "constraints": "SELECT conname::text, pg_get_constraintdef(oid)::text FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace",
+        "triggers": "SELECT pg_get_triggerdef(t.oid)::text, p.prosrc::text FROM pg_trigger t"
+        " JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal",
     }
 
 

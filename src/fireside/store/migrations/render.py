@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from fireside.store.migrations.schema import metadata
+from fireside.store.migrations.triggers import TRIGGERS
 from fireside.store.revisions import HEAD
 
 FOLDER = Path(__file__).parents[1] / "schema"
@@ -22,6 +23,7 @@ def render(dialect: str) -> str:
         statements.append(str(CreateTable(table).compile(dialect=target)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements.extend(str(CreateIndex(index).compile(dialect=target)) for index in indexes)
+    statements.extend(TRIGGERS[dialect])
     version = "\tversion_num VARCHAR(32) NOT NULL,\n\tCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
     statements += [
         f"CREATE TABLE alembic_version (\n{version}\n)",

@@ -20,6 +20,7 @@ def upgrade() -> None:
     _groups()
     _shares()
     _server()
+    _triggers()
 
 
 def _accounts() -> None:
@@ -196,6 +197,28 @@ def _server() -> None:
         sa.Column("value", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_counters"),
         sqlite_with_rowid=False,
+    )
+
+
+def _triggers() -> None:
+    if op.get_context().dialect.name == "sqlite":
+        for change in ("update", "delete"):
+            op.execute(
+                f"CREATE TRIGGER audit_events_no_{change} BEFORE {change.upper()} ON audit_events"
+                " BEGIN SELECT RAISE(ABORT, 'The audit log is only appended to.'); END"
+            )
+        return
+    op.execute(
+        "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'The audit log is only appended to.'; END $$"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE ON audit_events"
+        " FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events"
+        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
 
 
