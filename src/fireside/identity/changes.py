@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from fireside.core.errors import FiresideError
 from fireside.store import counters
 from fireside.store.dialects.base import MISSED
 
@@ -24,6 +26,8 @@ COUNTER: Final = "identity"
 
 EVERYBODY: Final = ""
 
+_LOOK_SECONDS = 1.0
+
 
 class Changes:
     """Where what accounts may do is changed, and where those who remember it hear of changes."""
@@ -31,10 +35,19 @@ class Changes:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._listeners: list[Callable[[str], None]] = []
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Hears other processes from here on."""
+        """Hears other processes from here on, and looks every second whether a note was missed."""
         await self._db.listen(self._hear)
+        if not self._db.exclusive:
+            self._looking = asyncio.create_task(self._look(), name="look for changes of accounts")
+
+    async def aclose(self) -> None:
+        """Hears no more."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
 
     async def write(self, account_id: str, body: Body[T]) -> T:
         """Like Database.write, for a change of what an account may do, or (EVERYBODY) of groups and policy.
@@ -70,6 +83,23 @@ class Changes:
     async def count(self) -> int:
         """How many changes there have been; two that are equal mean that nothing changed in between."""
         return await self._db.read(lambda tx: counters.get(tx, COUNTER))
+
+    async def _look(self) -> None:
+        seen: int | None = await self._counted()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            now = await self._counted()
+            # Without the store nobody knows who was shut out: then nothing is remembered.
+            if now != seen:
+                self.tell(EVERYBODY)
+            seen = now
+
+    async def _counted(self) -> int | None:
+        try:
+            return await self.count()
+        except FiresideError as error:
+            logger.info("Whether accounts have changed cannot be seen: %s", error)
+            return None
 
     def _hear(self, topic: str, payload: str) -> None:
         if topic == TOPIC:

@@ -216,7 +216,8 @@ async def _refuse_taken(tx: Tx, account: Account) -> None:
 
 
 def _where(query: str, state: int, group_id: str) -> tuple[str, list[Value]]:
-    where, args = "state <> 0", list[Value]()
+    where = "state <> 0"
+    args: list[Value] = []
     if fold(query):
         args.append(containing(query))
         where += " AND (name_folded LIKE $1 ESCAPE '!' OR email_folded LIKE $1 ESCAPE '!')"
@@ -225,7 +226,7 @@ def _where(query: str, state: int, group_id: str) -> tuple[str, list[Value]]:
         where += f" AND state = ${len(args)}"
     if group_id:
         args.append(group_id)
-        where += f" AND id IN (SELECT account_id FROM group_members WHERE group_id = ${len(args)})"
+        where += f" AND id IN (SELECT account_id FROM group_members WHERE group_id = ${len(args)})"  # noqa: S608
     return where, args
 
 
