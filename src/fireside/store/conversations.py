@@ -9,7 +9,7 @@ from fireside.core.ids import etag_of
 from fireside.gen.v1.conversation_pb2 import Conversation
 from fireside.store import accounts
 from fireside.store.folding import containing, fold
-from fireside.store.records import bytes_of, copy_of, int_of, revision_of, us_of
+from fireside.store.records import bytes_of, copy_of, int_of, revision_of, str_of, us_of
 from fireside.store.tx import StaleRowError
 
 if TYPE_CHECKING:
@@ -42,7 +42,13 @@ async def get(tx: Tx, owner: str, conversation_id: str, *, deleted: bool = False
         conversation_id,
         owner,
     )
-    return _loaded(*rows[0]) if rows else None
+    return loaded(*rows[0]) if rows else None
+
+
+async def find(tx: Tx, conversation_id: str) -> tuple[str, Conversation] | None:
+    """A conversation with its owner, whoever that is and whether it was deleted or not. Access is for the caller to see to."""
+    rows = await tx.fetch("SELECT owner, revision, record FROM conversations WHERE id = $1", conversation_id)
+    return (str_of(rows[0][0]), loaded(*rows[0][1:])) if rows else None
 
 
 async def update(tx: Tx, owner: str, c: Conversation) -> Conversation:
@@ -95,7 +101,7 @@ async def page(tx: Tx, owner: str, *, query: str, limit: int, before: tuple[int,
         f"SELECT revision, record FROM conversations WHERE {where} ORDER BY update_time DESC, id DESC LIMIT $2",  # noqa: S608
         *args,
     )
-    return [_loaded(*row) for row in rows]
+    return [loaded(*row) for row in rows]
 
 
 async def purge(tx: Tx, deleted_before_us: int, limit: int) -> int:
@@ -110,7 +116,8 @@ async def purge(tx: Tx, deleted_before_us: int, limit: int) -> int:
 
 def _record(c: Conversation) -> Conversation:
     record = copy_of(c)
-    record.ClearField("etag")
+    for field in ("etag", "access", "owner_name"):
+        record.ClearField(field)
     return record
 
 
@@ -118,7 +125,8 @@ def _delete_time(c: Conversation) -> int | None:
     return us_of(c.delete_time) if c.HasField("delete_time") else None
 
 
-def _loaded(revision: Value, record: Value) -> Conversation:
+def loaded(revision: Value, record: Value) -> Conversation:
+    """A conversation from its columns."""
     c = Conversation.FromString(bytes_of(record))
     c.etag = etag_of(int_of(revision))
     return c

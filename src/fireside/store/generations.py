@@ -96,6 +96,12 @@ async def get(tx: Tx, owner: str, generation_id: str) -> StoredGeneration | None
     return _loaded(*rows[0]) if rows else None
 
 
+async def find(tx: Tx, generation_id: str) -> StoredGeneration | None:
+    """The generation, whoever owns it. Access is for the caller to see to."""
+    rows = await tx.fetch(f"SELECT {_COLUMNS} FROM generations WHERE id = $1", generation_id)  # noqa: S608
+    return _loaded(*rows[0]) if rows else None
+
+
 async def append(tx: Tx, batches: Sequence[LogBatch], lease: Lease) -> list[str]:
     """Appends to the logs of running generations that `lease.holder` holds, and renews the leases.
 
@@ -216,8 +222,10 @@ def _events_after(count: int) -> str:
     )
 
 
-async def end(tx: Tx, record: Generation, rest: LogBatch | None = None, lease: Lease | None = None) -> None:
+async def end(tx: Tx, record: Generation, rest: LogBatch | None = None, lease: Lease | None = None) -> bool:
     """Stores a generation as ended, with the `rest` of its log. With a lease, only if its holder has it.
+
+    Returns whether its conversation has any share: that costs no statement of its own.
 
     FailedPreconditionError: it is not running, or not the holder's (somebody else has ended it).
     """
@@ -226,16 +234,34 @@ async def end(tx: Tx, record: Generation, rest: LogBatch | None = None, lease: L
     if lease is not None:
         guard = " AND lease_holder = $5"
         args.append(lease.holder)
-    changed = await tx.execute(
+    changed = await tx.fetch(
         "UPDATE generations SET record = $2, end_time = $3,"  # noqa: S608 - the guard is one of two texts above
         " last_seq = CASE WHEN $4 > last_seq THEN $4 ELSE last_seq END,"
-        f" seq_limit = CASE WHEN $4 > seq_limit THEN $4 ELSE seq_limit END WHERE id = $1 AND end_time IS NULL{guard}",
+        f" seq_limit = CASE WHEN $4 > seq_limit THEN $4 ELSE seq_limit END WHERE id = $1 AND end_time IS NULL{guard}"
+        " RETURNING CASE WHEN EXISTS (SELECT 1 FROM shares WHERE shares.conversation_id = generations.conversation_id)"
+        " THEN 1 ELSE 0 END",
         *args,
     )
     if not changed:
         raise FailedPreconditionError("GENERATION_ENDED", "The generation is not running.", generation_id=record.id)
     if rest is not None:
         await tx.execute(_insert_events(1), record.id, rest.first_seq, rest.last_seq, rest.payload)
+    return bool(changed[0][0])
+
+
+async def running_for(tx: Tx, account_id: str) -> list[StoredGeneration]:
+    """The running generations in the account's conversations and in those that are shared with it, oldest first."""
+    columns = ", ".join(f"g.{name}" for name in (*_COLUMNS.split(", "), "create_time", "id"))
+    rows = await tx.fetch(
+        f"SELECT {columns} FROM generations g WHERE g.end_time IS NULL AND g.owner = $1"  # noqa: S608
+        f" UNION SELECT {columns} FROM shares s JOIN conversations c ON c.id = s.conversation_id"
+        " JOIN generations g ON g.owner = c.owner AND g.end_time IS NULL AND g.conversation_id = c.id"
+        " WHERE (s.account_id = $1 OR s.group_id IN (SELECT m.group_id FROM group_members m WHERE m.account_id = $1))"
+        " AND c.delete_time IS NULL AND (s.expire_time IS NULL OR s.expire_time > $2) ORDER BY 7, 8",
+        account_id,
+        clock_us(),
+    )
+    return [_loaded(*row[:6]) for row in rows]
 
 
 async def running(tx: Tx, owner: str | None) -> list[StoredGeneration]:

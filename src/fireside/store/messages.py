@@ -68,6 +68,16 @@ async def get(tx: Tx, owner: str, message_id: str) -> Message | None:
     return _loaded(*rows[0]) if rows else None
 
 
+async def find(tx: Tx, message_id: str) -> tuple[str, Message] | None:
+    """A message of a live conversation with that one's owner. Access is for the caller to see to."""
+    rows = await tx.fetch(
+        "SELECT c.owner, m.revision, m.record FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+        " WHERE m.id = $1 AND c.delete_time IS NULL",
+        message_id,
+    )
+    return (str_of(rows[0][0]), _loaded(*rows[0][1:])) if rows else None
+
+
 async def update(tx: Tx, m: Message) -> Message:
     """Stores a changed message, with the etag that it was read with, and returns it with the next one.
 
