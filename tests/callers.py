@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -20,11 +20,36 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 from pyqwest import Client, HTTPTransport, HTTPVersion
 
-from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
+from fireside.gen.v1 import (
+    account_service_pb2,
+    audit_service_pb2,
+    auth_service_pb2,
+    chat_service_pb2,
+    conversation_service_pb2,
+    group_service_pb2,
+    model_service_pb2,
+    people_service_pb2,
+    policy_service_pb2,
+    runner_service_pb2,
+    share_service_pb2,
+)
 
+_FILES = (
+    account_service_pb2,
+    audit_service_pb2,
+    auth_service_pb2,
+    chat_service_pb2,
+    conversation_service_pb2,
+    group_service_pb2,
+    model_service_pb2,
+    people_service_pb2,
+    policy_service_pb2,
+    runner_service_pb2,
+    share_service_pb2,
+)
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method
-    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2)
+    for file in _FILES
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 }
@@ -56,12 +81,13 @@ class GrpcioCaller:
 
     duplex = True
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, headers: Mapping[str, str]) -> None:
         self._channel = channel
+        self._metadata = tuple(headers.items())
 
     async def unary(self, method: str, request: Message, timeout: float | None = None) -> Any:
         try:
-            return await self._channel.unary_unary(**_stub(method))(request, timeout=timeout)
+            return await self._channel.unary_unary(**_stub(method))(request, timeout=timeout, metadata=self._metadata)
         except grpc.aio.AioRpcError as error:
             raise _from_grpcio(error) from None
 
@@ -70,7 +96,7 @@ class GrpcioCaller:
     ) -> AsyncIterator[Any]:
         bidirectional = METHODS[method].client_streaming
         make = self._channel.stream_stream if bidirectional else self._channel.unary_stream
-        call = make(**_stub(method))(request, timeout=timeout)
+        call = make(**_stub(method))(request, timeout=timeout, metadata=self._metadata)
         try:
             async for answer in call:
                 yield answer
@@ -99,14 +125,15 @@ def _from_grpcio(error: grpc.aio.AioRpcError) -> CallError:
 class ConnectCaller:
     """connectrpc's own client, in one of its protocols, over HTTP/1.1 or 2."""
 
-    def __init__(self, client: ConnectClient, duplex: bool) -> None:
+    def __init__(self, client: ConnectClient, duplex: bool, headers: Mapping[str, str]) -> None:
         self._client = client
+        self._headers = dict(headers)
         self.duplex = duplex
 
     async def unary(self, method: str, request: Message, timeout: float | None = None) -> Any:
         try:
             return await self._client.execute_unary(
-                request=request, method=_info(method), timeout_ms=_milliseconds(timeout)
+                request=request, method=_info(method), timeout_ms=_milliseconds(timeout), headers=self._headers
             )
         except ConnectError as error:
             raise _from_connect(error) from None
@@ -116,7 +143,9 @@ class ConnectCaller:
     ) -> AsyncIterator[Any]:
         client: Any = self._client
         execute = client.execute_bidi_stream if METHODS[method].client_streaming else client.execute_server_stream
-        answers = execute(request=request, method=_info(method), timeout_ms=_milliseconds(timeout))
+        answers = execute(
+            request=request, method=_info(method), timeout_ms=_milliseconds(timeout), headers=self._headers
+        )
         try:
             async for answer in answers:
                 yield answer
@@ -166,12 +195,13 @@ CALLERS = ("grpcio", *_CONNECT)
 
 
 @asynccontextmanager
-async def caller(kind: str, url: str) -> AsyncIterator[Caller]:
-    """A client of one of CALLERS, with a connection of its own."""
+async def caller(kind: str, url: str, headers: Mapping[str, str] | None = None) -> AsyncIterator[Caller]:
+    """A client of one of CALLERS, with a connection of its own. Every call sends the headers."""
+    headers = headers or {}
     if kind == "grpcio":
         options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(url.partition("://")[2], options=options) as channel:
-            yield GrpcioCaller(channel)
+            yield GrpcioCaller(channel, headers)
         return
     protocol, version, as_json = _CONNECT[kind]
     async with HTTPTransport(http_version=version) as transport:
@@ -183,4 +213,4 @@ async def caller(kind: str, url: str) -> AsyncIterator[Caller]:
             send_compression=None,
             http_client=Client(transport),
         )
-        yield ConnectCaller(client, version is HTTPVersion.HTTP2)
+        yield ConnectCaller(client, version is HTTPVersion.HTTP2, headers)

@@ -6,7 +6,6 @@ when it changes (changes.py), so that what ended opens nothing any more: at once
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
