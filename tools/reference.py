@@ -13,16 +13,8 @@ import click
 
 from fireside.cli.main import main as fireside
 from fireside.runners.declared import KEYS as RUNNER_KEYS
-from fireside.settings import (
-    CLIENT,
-    GRPC_WITHOUT_EFFECT,
-    SERVER_SETTINGS,
-    SETTINGS,
-    WORKER_SETTINGS,
-    Kind,
-    Setting,
-    show,
-)
+from fireside.setting import Kind, Setting, show
+from fireside.settings import CLIENT, GRPC_WITHOUT_EFFECT, SERVER_SETTINGS, SETTINGS, WORKER_SETTINGS
 
 ROOT = Path(__file__).resolve().parent.parent
 _NOTE = "<!-- Made by tools/reference.py from src/fireside/settings.py and src/fireside/cli/: do not edit. -->"

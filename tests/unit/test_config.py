@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from fireside.config import SettingError, UnknownSettingError, load, load_client
-from fireside.settings import BY_NAME, CLIENT, GRPC_WITHOUT_EFFECT, SETTINGS, Kind, Setting
+from fireside.setting import Kind, Setting
+from fireside.settings import BY_NAME, CLIENT, GRPC_WITHOUT_EFFECT, SETTINGS
 
 EXAMPLE_VALUES = {Kind.TEXT: "text", Kind.PATH: "/some/path", Kind.SWITCH: "false", Kind.LIST: "a, b"}
 
@@ -22,6 +23,9 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     monkeypatch.chdir(tmp_path)
+
+
+_MUST_BE = {"public_url": "https://chat.example.org", "smtp_from": "fireside@example.org"}
 
 
 def write(text: str, path: str = "fireside.toml") -> Path:
@@ -81,10 +85,14 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: 
     raw = setting.choices[-1] if setting.choices else EXAMPLE_VALUES.get(setting.kind, f"{setting.minimum or 7:g}")
     if setting.kind is Kind.TEXT and setting.minimum:
         raw = "x" * int(setting.minimum)
+    raw = _MUST_BE.get(setting.name, raw)
     value = setting.parse(raw)
     monkeypatch.setenv(setting.env, raw)
     if setting.name in {"tls_cert", "tls_key"}:
         monkeypatch.setenv("FIRESIDE_TLS_KEY" if setting.name == "tls_cert" else "FIRESIDE_TLS_CERT", "/other")
+    if setting.name == "smtp_host":
+        monkeypatch.setenv("FIRESIDE_SMTP_FROM", _MUST_BE["smtp_from"])
+        monkeypatch.setenv("FIRESIDE_PUBLIC_URL", _MUST_BE["public_url"])
     if setting.name == "url":
         monkeypatch.setenv(setting.env, value := "http://box:1")
         assert load_client({}).url == value
@@ -188,6 +196,10 @@ def test_relative_paths_are_beside_the_file_or_below_the_present_folder(tmp_path
     [
         ({"tls_cert": "a"}, "tls_cert", "tls_key to be set as well"),
         ({"tls_key": "a"}, "tls_key", "tls_cert to be set as well"),
+        ({"smtp_host": "m"}, "smtp_host", "smtp_from to be set as well"),
+        ({"smtp_host": "m", "smtp_from": "a@b"}, "smtp_host", "public_url to be set as well"),
+        ({"smtp_host": "m", "smtp_from": "Fireside", "public_url": "http://b"}, "smtp_from", "a mail address"),
+        ({"public_url": "b.org"}, "public_url", "http://host or https://host, with a port where it needs one"),
         (
             {"tls_cert": "a", "tls_key": "b", "tls": "auto"},
             "tls",

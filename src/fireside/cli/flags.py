@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from fireside.config import FILE_NAME
-from fireside.settings import Kind
+from fireside.setting import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from fireside.settings import Setting
+    from fireside.setting import Setting
 
 F = TypeVar("F", bound="Callable[..., object]")
 
