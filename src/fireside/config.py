@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import urlsplit
 
 from fireside.found import FILE_NAME, Found, SettingError, UnknownSettingError
@@ -151,6 +151,28 @@ def load_client(flags: Mapping[str, str | None], *, file: Path | None = None) ->
     return ClientConfig(url=url.rstrip("/"), tls_ca=found.path("tls_ca"), data_dir=found.data_dir())
 
 
+class _AccountsConfig(TypedDict):
+    public_url: str
+    smtp_host: str
+    smtp_port: int
+    smtp_security: str
+    smtp_user: str
+    smtp_password: str
+    smtp_from: str
+
+
+def _accounts_config(found: Found) -> _AccountsConfig:
+    return {
+        "public_url": found.get("public_url", str).rstrip("/"),
+        "smtp_host": found.get("smtp_host", str),
+        "smtp_port": found.get("smtp_port", int),
+        "smtp_security": found.get("smtp_security", str),
+        "smtp_user": found.get("smtp_user", str),
+        "smtp_password": found.get("smtp_password", str),
+        "smtp_from": found.get("smtp_from", str),
+    }
+
+
 def _check_mail(config: Config, found: Found) -> None:
     parts = urlsplit(config.public_url)
     if config.public_url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
@@ -182,13 +204,7 @@ def _server_config(found: Found) -> Config:
         database_url=found.get("database_url", str) or _sqlite_url(data_dir / "fireside.db"),
         secret_key=found.get("secret_key", str),
         single_user=found.get("single_user", bool),
-        public_url=found.get("public_url", str).rstrip("/"),
-        smtp_host=found.get("smtp_host", str),
-        smtp_port=found.get("smtp_port", int),
-        smtp_security=found.get("smtp_security", str),
-        smtp_user=found.get("smtp_user", str),
-        smtp_password=found.get("smtp_password", str),
-        smtp_from=found.get("smtp_from", str),
+        **_accounts_config(found),
         tls=found.get("tls", str),
         tls_cert=found.path("tls_cert"),
         tls_key=found.path("tls_key"),
