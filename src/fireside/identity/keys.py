@@ -5,7 +5,7 @@ opens an account.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.core.clock import now_us
 from fireside.core.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
@@ -13,7 +13,8 @@ from fireside.core.ids import new_id
 from fireside.gen.v1.permission_pb2 import PERMISSION_UNSPECIFIED, Permission
 from fireside.gen.v1.session_pb2 import ApiKey
 from fireside.identity import audit, policy
-from fireside.identity.tokens import hash_of, new_token
+from fireside.identity.standing import principal_of
+from fireside.identity.tokens import API_KEY, hash_of, new_token
 from fireside.store import api_keys
 from fireside.store.records import timestamp_of, us_of
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from fireside.store.db import Database
     from fireside.store.tx import Tx
 
-PREFIX = "fsk_"
-_HINT_CHARACTERS = len(PREFIX) + 6
+_HINT_CHARACTERS = len(API_KEY) + 6
 _MOST_KEYS = 100
 _NOTE_USE_EVERY = 60_000_000
 _CACHED = 10_000
@@ -40,31 +40,15 @@ class NewKey(NamedTuple):
     expire_us: int | None
 
 
-class _Known(NamedTuple):
-    principal: Principal
-    expire_us: int | None
-
-
-class PrincipalOf(Protocol):
-    """Who an account is, with all that it may; None when it may not call at all."""
-
-    async def __call__(self, tx: Tx, account_id: str, /) -> Principal | None:
-        """Reads it."""
-        ...
-
-
 class ApiKeys:
     """The keys of all accounts."""
 
-    def __init__(
-        self, db: Database, changes: Changes, principal_of: PrincipalOf, clock: Callable[[], int] = now_us
-    ) -> None:
+    def __init__(self, db: Database, changes: Changes, clock: Callable[[], int] = now_us) -> None:
         """`clock` gives microseconds since the Unix epoch."""
         self._db = db
         self._changes = changes
-        self._principal_of = principal_of
         self._clock = clock
-        self._known: dict[bytes, _Known] = {}
+        self._known: dict[bytes, Principal] = {}
         self._noted: dict[str, int] = {}
         self._epoch = 0
         changes.listen(self._changed)
@@ -73,10 +57,10 @@ class ApiKeys:
         """Whose key it is and what it may; None for one that is wrong, has ended, or whose account may not be used."""
         token_hash = hash_of(token)
         known = self._known.get(token_hash) or await self._load(token_hash)
-        if known is None or (known.expire_us is not None and known.expire_us <= self._clock()):
+        if known is None or 0 < known.expire_us <= self._clock():
             return None
-        await self._note_use(known.principal.credential)
-        return known.principal
+        await self._note_use(known.credential)
+        return known
 
     async def create(self, principal: Principal, origin: Origin, wanted: NewKey) -> tuple[ApiKey, str]:
         """Makes a key and returns it with its secret, which cannot be had again.
@@ -86,7 +70,7 @@ class ApiKeys:
         """
         now = self._clock()
         _check(principal, wanted, now)
-        token = new_token(PREFIX)
+        token = new_token(API_KEY)
         key = ApiKey(
             id=new_id(),
             name=wanted.name,
@@ -120,12 +104,12 @@ class ApiKeys:
 
         await self._changes.write(principal.id, body)
 
-    async def _load(self, token_hash: bytes) -> _Known | None:
+    async def _load(self, token_hash: bytes) -> Principal | None:
         epoch = self._epoch
 
         async def body(tx: Tx) -> tuple[ApiKey, Principal] | None:
             row = await api_keys.by_hash(tx, token_hash)
-            who = None if row is None else await self._principal_of(tx, row.owner)
+            who = None if row is None else await principal_of(tx, row.owner)
             return None if row is None or who is None else (row.key, who)
 
         found = await self._db.read(body)
@@ -133,10 +117,8 @@ class ApiKeys:
             return None
         key, who = found
         allowed = policy.narrowed_to_key(who.permissions, key.scopes)
-        known = _Known(
-            replace(who, permissions=allowed, credential=key.id, by_session=False),
-            us_of(key.expire_time) if key.HasField("expire_time") else None,
-        )
+        expire_us = us_of(key.expire_time) if key.HasField("expire_time") else 0
+        known = replace(who, permissions=allowed, credential=key.id, by_session=False, expire_us=expire_us)
         # What was read before a change must not outlive it.
         if epoch == self._epoch:
             if len(self._known) >= _CACHED:
@@ -156,7 +138,7 @@ class ApiKeys:
 
     def _changed(self, account_id: str) -> None:
         self._epoch += 1
-        gone = [token for token, known in self._known.items() if account_id in ("", known.principal.id)]
+        gone = [token for token, known in self._known.items() if account_id in ("", known.id)]
         for token in gone:
             del self._known[token]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fireside.core.clock import now_us
 from fireside.core.ids import new_id
-from fireside.identity.tokens import hash_of, new_token
+from fireside.identity import tokens
 from fireside.store import one_time_tokens
 from fireside.store.one_time_tokens import OneTimeToken
 
@@ -24,8 +24,6 @@ EMAIL: Final = "email"
 
 CHALLENGE: Final = "challenge"
 """Is between two steps of a sign-in, or of adding what signs in."""
-
-_PREFIXES: Final = {CHALLENGE: "fsc_"}
 
 
 class Link(NamedTuple):
@@ -50,18 +48,18 @@ class Links:
         now = now_us()
         # Here rather than by the clock: as many are taken away as are made.
         await one_time_tokens.purge(tx, purpose, now)
-        token = new_token(_PREFIXES.get(purpose, "fsl_"))
+        token = tokens.new_token(tokens.CHALLENGE if purpose == CHALLENGE else tokens.LINK)
         made = OneTimeToken(new_id(), purpose, owner, now, now + int(lifetime_seconds * 1_000_000), record)
-        await one_time_tokens.insert(tx, made, hash_of(token))
+        await one_time_tokens.insert(tx, made, tokens.hash_of(token))
         return made.id, token
 
     async def peek(self, tx: Tx, purpose: str, token: str) -> Link | None:
         """What a token is good for, without using it up; None when it has ended, was used or never was."""
-        return _link(await one_time_tokens.find(tx, purpose, hash_of(token), now_us()))
+        return _link(await one_time_tokens.find(tx, purpose, tokens.hash_of(token), now_us()))
 
     async def take(self, tx: Tx, purpose: str, token: str) -> Link | None:
         """What a token was good for: it is used up. None when it has ended, was used or never was."""
-        return _link(await one_time_tokens.take(tx, purpose, hash_of(token), now_us()))
+        return _link(await one_time_tokens.take(tx, purpose, tokens.hash_of(token), now_us()))
 
     async def update(self, tx: Tx, link_id: str, record: bytes) -> None:
         """Stores another record of one that stays as it is otherwise."""
