@@ -7,12 +7,13 @@ do with one resource is the capability's to decide.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from connectrpc.interceptor import MetadataInterceptor
 
+from fireside.core.errors import UnauthenticatedError
 from fireside.core.principal import ANONYMOUS, Origin, Principal
+from fireside.edge.cookies import session_of
 from fireside.gen.v1 import permission_pb2
 from fireside.identity import policy
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from connectrpc.request import Headers, RequestContext
     from google.protobuf.descriptor import ServiceDescriptor
 
-COOKIE = "fireside"
-SECURE_COOKIE = "__Host-fireside"
 _BEARER = "bearer "
 _DEVICE_CHARACTERS = 300
 
@@ -43,6 +42,12 @@ class Incoming(NamedTuple):
     origin: Origin
     token: str
     """The session's token that came in a cookie; empty for none."""
+
+    bearer: str = ""
+    """The API key that came with it; empty for none."""
+
+    permission: int = permission_pb2.PERMISSION_PUBLIC
+    """What the call needs."""
 
 
 _CALL: ContextVar[Incoming] = ContextVar("call")
@@ -103,15 +108,16 @@ class Access(MetadataInterceptor[None]):
             secure=headers.get(SCHEME_HEADER) == "https",
             host=headers.get("host") or "",
         )
-        bearer, cookie = _bearer(headers), _cookie(headers)
+        bearer = _bearer(headers)
+        cookie = session_of(headers.get("cookie") or "", secure=origin.secure)
         principal = ANONYMOUS
         try:
             principal = await self._authenticator.authenticate(bearer, cookie, origin)
-        except policy.UnauthenticatedError:
+        except UnauthenticatedError:
             if permission != permission_pb2.PERMISSION_PUBLIC:
                 raise
         policy.require(principal, permission)
-        _CALL.set(Incoming(principal, origin, cookie))
+        _CALL.set(Incoming(principal, origin, cookie, bearer, permission))
         return principal
 
 
@@ -122,18 +128,6 @@ SCHEME_HEADER = "x-fireside-scheme"
 def _bearer(headers: Headers) -> str:
     value = headers.get("authorization") or ""
     return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else ""
-
-
-def _cookie(headers: Headers) -> str:
-    raw = headers.get("cookie")
-    if not raw:
-        return ""
-    try:
-        jar = SimpleCookie(raw)
-    except CookieError:
-        return ""
-    morsel = jar.get(SECURE_COOKIE) or jar.get(COOKIE)
-    return morsel.value if morsel is not None else ""
 
 
 def _host_of(client: str) -> str:

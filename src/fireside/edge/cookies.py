@@ -14,22 +14,23 @@ SECURE_COOKIE: Final = "__Host-fireside"
 """Browsers take a cookie of this kind over TLS alone, and from no other host of the domain."""
 
 _FLAGS = "Path=/; HttpOnly; SameSite=Lax"
-_DAY = 24 * 60 * 60
+# The longest that browsers take. When an unused session ends, the server decides.
+_AGE = 400 * 24 * 60 * 60
 
 
-def set_session(ctx: RequestContext[Any, Any], origin: Origin, token: str, days: int) -> None:
-    """Has the browser keep a session's token for as long as an unused session lives."""
-    ctx.response_headers["set-cookie"] = session_cookie(origin, token, days)
+def set_session(ctx: RequestContext[Any, Any], origin: Origin, token: str) -> None:
+    """Has the browser keep a session's token."""
+    ctx.response_headers["set-cookie"] = session_cookie(origin, token)
 
 
 def clear_session(ctx: RequestContext[Any, Any], origin: Origin) -> None:
     """Has the browser forget the session."""
-    ctx.response_headers["set-cookie"] = session_cookie(origin, "", 0)
+    ctx.response_headers["set-cookie"] = session_cookie(origin, "")
 
 
-def session_cookie(origin: Origin, token: str, days: int) -> str:
+def session_cookie(origin: Origin, token: str) -> str:
     """The value of `set-cookie`; without a token the cookie is taken away."""
-    age = days * _DAY if token else 0
+    age = _AGE if token else 0
     if origin.secure:
         return f"{SECURE_COOKIE}={token}; Max-Age={age}; {_FLAGS}; Secure"
     return f"{COOKIE}={token}; Max-Age={age}; {_FLAGS}"

@@ -6,17 +6,23 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from connectrpc.interceptor import MetadataInterceptor
 from connectrpc.method import StreamType
 
-from fireside.core.errors import UnavailableError
+from fireside.core.errors import FiresideError, UnavailableError
+from fireside.edge.access import incoming
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from connectrpc.request import RequestContext
 
+    from fireside.core.principal import Principal
+    from fireside.edge.access import Incoming
     from fireside.edge.plain import Application, Message, Receive, Scope, Send
 
 
@@ -70,13 +76,16 @@ class LooseEnds(MetadataInterceptor[None]):
 
 
 class OpenStreams(MetadataInterceptor[None]):
-    """An interceptor that knows the tasks of open streaming calls."""
+    """An interceptor that knows the tasks of open streaming calls, and who made them. It comes after edge/access.py's."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._ended: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], Incoming] = {}
+        # A task that ended by itself at that moment is kept by nobody else.
+        self._ended: WeakKeyDictionary[asyncio.Task[Any], FiresideError] = WeakKeyDictionary()
         self._closing = False
         self._waiters: set[tuple[int, asyncio.Future[None]]] = set()
+        self.on_enter: Callable[[Incoming], None] | None = None
+        """Called with each stream that opens."""
 
     @property
     def count(self) -> int:
@@ -108,23 +117,41 @@ class OpenStreams(MetadataInterceptor[None]):
         if self._closing:
             raise _shutting_down()
         if task is not None:
-            self._tasks.add(task)
+            self._tasks[task] = call = incoming()
             self._tell()
+            if self.on_enter is not None:
+                self.on_enter(call)
 
     def leave(self, task: asyncio.Task[Any] | None) -> None:
         """Forgets the stream of `task`."""
         if task is not None:
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             self._tell()
 
+    def open_now(self) -> list[tuple[asyncio.Task[Any], Incoming]]:
+        """The streams that are open: the task that serves each, and the call that it began with."""
+        return list(self._tasks.items())
+
+    def proved(self, task: asyncio.Task[Any], principal: Principal) -> None:
+        """Who made the call has proved it again, and may do what `principal` may."""
+        if task in self._tasks:
+            self._tasks[task] = self._tasks[task]._replace(principal=principal)
+
+    def end(self, task: asyncio.Task[Any], error: FiresideError) -> None:
+        """Ends the stream of `task` with an error; nothing if it has ended by itself."""
+        if task in self._tasks:
+            self._ended[task] = error
+            task.cancel()
+
     async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], error: Exception | None, /) -> None:
-        """Forgets the stream. Raises UnavailableError in place of the cancellation that `end_all` caused."""
+        """Forgets the stream. Raises what it was to end with in place of the cancellation that `end` caused."""
         task = asyncio.current_task()
         if task is None:
             return
         self.leave(task)
-        if task in self._ended and error is not None:
-            raise _shutting_down() from error
+        told = self._ended.get(task)
+        if told is not None and error is not None:
+            raise told from error
 
     async def end_all(self, grace: float) -> None:
         """Refuses new streams; ends those that are still open after `grace` seconds. Returns when all have ended."""
@@ -133,13 +160,12 @@ class OpenStreams(MetadataInterceptor[None]):
             async with asyncio.timeout(grace):
                 await self.reached(0)
         except TimeoutError:
-            self._ended |= self._tasks
             for task in list(self._tasks):
-                task.cancel()
+                self.end(task, _shutting_down())
             await self.reached(0)
 
     async def serve(self, app: Application, scope: Scope, receive: Receive, send: Send) -> None:
-        """Has `app` serve a call; neither a client that has gone nor `end_all` is an error then."""
+        """Has `app` serve a call; neither a client that has gone nor `end` is an error then."""
         outgoing = Outgoing(send)
         try:
             await app(scope, receive, outgoing)
@@ -152,10 +178,10 @@ class OpenStreams(MetadataInterceptor[None]):
             untie(error)
 
     def absorbs(self, task: asyncio.Task[Any] | None) -> bool:
-        """Whether the cancellation that reached the outermost application came from `end_all`, and is done with."""
+        """Whether the cancellation that reached the outermost application came from `end`, and is done with."""
         if task is None or task not in self._ended:
             return False
-        self._ended.discard(task)
+        del self._ended[task]
         task.uncancel()
         return True
 
