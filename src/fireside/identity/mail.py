@@ -112,7 +112,7 @@ class Mail:
             work.close()
             logger.warning("A mail was not sent: too many wait already")
             return
-        task = asyncio.create_task(work, name="send a mail")
+        task = asyncio.create_task(_watched(work), name="send a mail")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -149,6 +149,13 @@ class Mail:
                 server.login(options.user, options.password)
             # Named here once more, because an address with a comma would be two in a header.
             server.send_message(message, options.sender, [to])
+
+
+async def _watched(work: Coroutine[None, None, None]) -> None:
+    try:
+        await work
+    except Exception:  # nobody waits for it who could be told
+        logger.exception("A mail was not sent")
 
 
 def _message(sender: str, to: str, subject: str, text: str) -> EmailMessage:
