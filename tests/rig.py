@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
+from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine
 from fireside.chat.feed import Feed
@@ -118,7 +119,7 @@ async def open_rig(db: Database) -> AsyncIterator[Rig]:
     feed = Feed(db)
     scripted = ScriptedRunner()
     catalog = Catalog([ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)])
-    engine = Engine(db, catalog, feed)
+    engine = Engine(db, Admission(catalog), feed)
     feed.open()
     await engine.open()
     try:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
@@ -96,11 +97,12 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         feed.open()
         catalog.on_change(feed.models_changed)
         catalog.look()
-        engine = Engine(db, catalog, feed, Options(family=seat.family) if seat else None)
+        admission = Admission(catalog)
+        engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
         await engine.open()
         readiness = Readiness()
-        services = Services(engine, Conversations(db, feed, engine), feed, catalog, registry, SingleUser(), readiness)
+        services = Services(engine, Conversations(db, feed, engine), feed, admission, registry, SingleUser(), readiness)
         # The name that the server is bound to is one that its users call it by.
         options = EdgeOptions(
             allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length

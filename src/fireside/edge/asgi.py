@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from connectrpc.server import ConnectASGIApplication
     from google.protobuf.descriptor import ServiceDescriptor
 
+    from fireside.chat.admission import Admission
     from fireside.chat.conversations import Conversations
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed
     from fireside.edge.access import Authenticator
     from fireside.edge.plain import Receive, Scope, Send
-    from fireside.runners.catalog import Catalog
     from fireside.runners.registry import Registry
 
 _SERVICE_FILES = (
@@ -111,7 +111,7 @@ class Services:
     engine: Engine
     conversations: Conversations
     feed: Feed
-    catalog: Catalog
+    admission: Admission
     registry: Registry
     authenticator: Authenticator
     readiness: Readiness
@@ -128,7 +128,7 @@ class Edge:
         self._guard = Guard(options.allowed_hosts)
         self._web = WebApp(options.web_folder)
         access = Access(services.authenticator, _SERVICES)
-        self._openai = OpenAIDoor(services.engine, services.catalog, access, self.streams, options.openai_max_bytes)
+        self._openai = OpenAIDoor(services.engine, services.admission, access, self.streams, options.openai_max_bytes)
         interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), access, self.streams]
         self._routes = {app.path: app for app in _applications(services, options, interceptors)}
 
@@ -203,7 +203,7 @@ def _applications(
             conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=min(size, _SMALL_MESSAGE)
         ),
         ModelServiceASGIApplication(
-            ModelHandlers(services.catalog), interceptors=interceptors, codecs=codecs,
+            ModelHandlers(services.admission), interceptors=interceptors, codecs=codecs,
             read_max_bytes=64 * 1024,
         ),
         RunnerServiceASGIApplication(

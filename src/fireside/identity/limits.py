@@ -99,11 +99,17 @@ class Limits:
         today = await self._today(owner)
         return today.messages, today.tokens
 
-    async def admit(self, principal: Principal) -> None:
-        """Counts the start of a generation. Raises ResourceExhaustedError (LIMIT_REACHED) when it is one too many."""
+    async def prepare(self, principal: Principal) -> None:
+        """Sees to it that `admit` knows what the principal used today."""
         allowed = self.allowed(principal)
         if allowed.messages_per_day or allowed.tokens_per_day:
-            today = await self._today(principal.id)
+            await self._today(principal.id)
+
+    def admit(self, principal: Principal) -> None:
+        """Counts the start of a generation. Raises ResourceExhaustedError (LIMIT_REACHED) when it is one too many."""
+        allowed = self.allowed(principal)
+        today = self._known.get(principal.id)
+        if today is not None and today.day == self._day():
             if allowed.messages_per_day and today.messages >= allowed.messages_per_day:
                 raise self._reached(f"{allowed.messages_per_day} messages a day", self._until_tomorrow())
             if allowed.tokens_per_day and today.tokens >= allowed.tokens_per_day:

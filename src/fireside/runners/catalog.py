@@ -92,6 +92,10 @@ class Catalog:
         await asyncio.gather(*(runner.info() for runner in self._runners.values()))
         return self._list()
 
+    def known(self) -> tuple[model_pb2.Model, ...]:
+        """All models as they were last known."""
+        return self._list().models
+
     async def get(self, model_id: str) -> model_pb2.Model:
         """The model with this id or alias, listed or not. Raises NotFoundError (MODEL_NOT_FOUND)."""
         info = await self.models()
@@ -193,7 +197,7 @@ class Catalog:
         models = [_copy(model) for info in infos for model in info.models]
         by_id = {model.id: model for model in models}
         models += [self._describe(alias, targets, by_id) for alias, targets in self._aliases.items()]
-        default = self._configured or _first_choice(models)
+        default = self._configured or first_choice(models)
         if default and all(model.id != default for model in models):
             unlisted = self._unlisted(default)
             if unlisted is not None:
@@ -253,7 +257,8 @@ def _chats(model: model_pb2.Model) -> bool:
     )
 
 
-def _first_choice(models: Sequence[model_pb2.Model]) -> str:
+def first_choice(models: Sequence[model_pb2.Model]) -> str:
+    """The id of the model to start with among these: the first that is ready, else the first; "" for none."""
     visible = [model for model in models if not model.hidden and not model.alias_of and _chats(model)]
     ready = [model for model in visible if model.state == model_pb2.MODEL_STATE_READY]
     return next((model.id for model in (*ready, *visible)), "")

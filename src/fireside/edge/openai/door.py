@@ -21,11 +21,12 @@ from fireside.gen.v1 import permission_pb2
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from fireside.chat.admission import Admission
     from fireside.chat.engine import Engine
+    from fireside.core.principal import Principal
     from fireside.edge.access import Access
     from fireside.edge.plain import Receive, Reply, Scope, Send
     from fireside.edge.streams import OpenStreams
-    from fireside.runners.catalog import Catalog
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class OpenAIDoor:
     def __init__(
         self,
         engine: Engine,
-        catalog: Catalog,
+        admission: Admission,
         access: Access,
         streams: OpenStreams,
         read_max_bytes: int,
@@ -48,10 +49,10 @@ class OpenAIDoor:
         self._access = access
         self._streams = streams
         self._limit = read_max_bytes
-        self._models = Models(catalog)
+        self._models = Models(admission)
         self._posts: dict[str, Callable[[Call], Awaitable[None]]] = {
             "/v1/chat/completions": ChatCompletions(engine).serve,
-            "/v1/embeddings": Embeddings(catalog).serve,
+            "/v1/embeddings": Embeddings(admission).serve,
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +62,7 @@ class OpenAIDoor:
             principal = await self._access.admit(_headers(scope), _client(scope), _permission(scope))
             post = self._posts.get(scope["path"])
             if post is None or scope["method"] != "POST":
-                await send_reply(send, await self._get(scope), head=scope["method"] == "HEAD")
+                await send_reply(send, await self._get(principal, scope), head=scope["method"] == "HEAD")
                 return
             http1 = scope.get("http_version", "1.1").startswith("1")
             call = Call(principal, await read_body(scope, receive, self._limit), receive, send, http1)
@@ -89,14 +90,14 @@ class OpenAIDoor:
             logger.info("An answer was cut off: %s", _reply_of(error).body.decode())
             untie(error)
 
-    async def _get(self, scope: Scope) -> Reply:
+    async def _get(self, principal: Principal, scope: Scope) -> Reply:
         path, method = scope["path"].rstrip("/"), scope["method"]
         of_models = path == _MODELS or path.startswith(_MODELS + "/")
         if not of_models and path not in self._posts:
             return no_such_call(method, path).reply()
         if not of_models or method not in ("GET", "HEAD"):
             return wrong_method(method, "GET" if of_models else "POST").reply()
-        return await (self._models.list() if path == _MODELS else self._models.get(path[len(_MODELS) + 1 :]))
+        return await (self._models.list(principal) if path == _MODELS else self._models.get(principal, path[len(_MODELS) + 1 :]))
 
 
 def _headers(scope: Scope) -> Headers:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from fireside.edge.openai.answers import Embedding, EmbeddingList, EmbeddingsUsage, reply
 from fireside.edge.openai.requests import decode, embeddings_requests, wrong_field
+from fireside.gen.v1.message_pb2 import Usage
 
 if TYPE_CHECKING:
+    from fireside.chat.admission import Admission
     from fireside.edge.openai.call import Call
     from fireside.edge.openai.requests import EmbeddingsRequest
-    from fireside.runners.catalog import Catalog
 
 # As many as OpenAI takes.
 _MOST_TEXTS = 2048
@@ -22,8 +23,8 @@ _MOST_TEXTS = 2048
 class Embeddings:
     """The handler."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
 
     async def serve(self, call: Call) -> None:
         """Answers a call. Raises FiresideError before the answer has begun."""
@@ -31,9 +32,10 @@ class Embeddings:
         await call.attended(self._answer(call, request, _texts(request)))
 
     async def _answer(self, call: Call, request: EmbeddingsRequest, texts: list[str]) -> None:
-        await self._catalog.look_up(request.model)
-        route = self._catalog.resolve(request.model)
+        await self._admission.prepare(call.principal, request.model)
+        route = self._admission.route(call.principal, self._admission.admit(call.principal, request.model))
         found = await route.embed(texts, call.principal.id)
+        self._admission.spend(call.principal.id, Usage(prompt_tokens=found.prompt_tokens))
         pack = _base64 if request.encoding_format == "base64" else tuple[float, ...]
         data = [Embedding(index, pack(vector)) for index, vector in enumerate(found.vectors)]
         usage = EmbeddingsUsage(found.prompt_tokens, found.prompt_tokens)

@@ -1,4 +1,4 @@
-"""ModelService over the catalog of runners."""
+"""ModelService over the models that the caller may use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fireside.gen.v1 import model_service_pb2 as pb
 if TYPE_CHECKING:
     from connectrpc.request import RequestContext
 
-    from fireside.runners.catalog import Catalog
+    from fireside.chat.admission import Admission
 
 _PAGE = 100
 
@@ -19,15 +19,14 @@ _PAGE = 100
 class ModelHandlers:
     """The handlers of ModelService."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
 
     async def list_models(
         self, request: pb.ListModelsRequest, ctx: RequestContext[pb.ListModelsRequest, pb.ListModelsResponse]
     ) -> pb.ListModelsResponse:
         """A page token is the id of the last model of the page before."""
-        caller()
-        info = await self._catalog.models()
+        info = await self._admission.models(caller())
         ids = [model.id for model in info.models]
         if request.page_token and request.page_token not in ids:
             raise OutOfRangeError("PAGE_TOKEN_UNKNOWN", "The page token is not one of this list: list from the start.")
@@ -40,5 +39,4 @@ class ModelHandlers:
         self, request: pb.GetModelRequest, ctx: RequestContext[pb.GetModelRequest, pb.GetModelResponse]
     ) -> pb.GetModelResponse:
         """NOT_FOUND for an id that no runner has."""
-        caller()
-        return pb.GetModelResponse(model=await self._catalog.get(request.model_id))
+        return pb.GetModelResponse(model=await self._admission.get(caller(), request.model_id))
