@@ -73,9 +73,35 @@ def require(principal: Principal, permission: int) -> None:
         return
     if not principal.id:
         raise UnauthenticatedError("SIGN_IN", "Sign in, or send an API key as `authorization: Bearer KEY`.")
-    name = permission_pb2.Permission.Name(permission_pb2.Permission.ValueType(permission)).removeprefix("PERMISSION_")
     raise PermissionDeniedError(
         "PERMISSION_DENIED",
         "This account or key may not do that; an admin can allow it.",
-        permission=name,
+        permission=_name(permission),
     )
+
+
+def owes_second_factor(permissions: frozenset[int], *, wanted: bool, proved_elsewhere: bool) -> bool:
+    """Whether an account may not use what it manages until it has a second factor.
+
+    `wanted` is what the server's policy says; `proved_elsewhere` that the account has one, or that a provider, who may
+    ask for one, signs it in.
+    """
+    return wanted and not proved_elsewhere and bool(permissions & MANAGING)
+
+
+def require_as_much(principal: Principal, permissions: Iterable[int]) -> None:
+    """Raises PermissionDeniedError when these manage more than the principal may.
+
+    Who may give more than they have, or change the account of somebody who has more, could make themselves admin.
+    """
+    if beyond := (frozenset(permissions) & MANAGING) - principal.permissions:
+        names = ", ".join(sorted(_name(permission) for permission in beyond))
+        raise PermissionDeniedError(
+            "BEYOND_OWN_PERMISSIONS",
+            f"That takes permissions that this account or key does not have: {names}.",
+            permissions=names,
+        )
+
+
+def _name(permission: int) -> str:
+    return permission_pb2.Permission.Name(permission_pb2.Permission.ValueType(permission)).removeprefix("PERMISSION_")

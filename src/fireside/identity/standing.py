@@ -19,8 +19,7 @@ async def principal_of(tx: Tx, account_id: str) -> Principal | None:
     account = await accounts.get(tx, account_id)
     if account is None or account.state != account_pb2.ACCOUNT_STATE_ACTIVE:
         return None
-    granted = [permission for group in await groups.of_account(tx, account_id) for permission in group.permissions]
-    permissions = policy.permissions_of(account.role, granted)
+    permissions = await permissions_of(tx, account)
     if await must_add_second_factor(tx, account):
         permissions -= policy.MANAGING
     return Principal(
@@ -33,9 +32,17 @@ async def principal_of(tx: Tx, account_id: str) -> Principal | None:
     )
 
 
+async def permissions_of(tx: Tx, account: Account) -> frozenset[int]:
+    """What its role and its groups come to, whatever else the policy asks for."""
+    granted = [permission for group in await groups.of_account(tx, account.id) for permission in group.permissions]
+    return policy.permissions_of(account.role, granted)
+
+
 async def must_add_second_factor(tx: Tx, account: Account) -> bool:
     """Whether the account may not use what it manages until it has a second factor."""
-    if account.role != account_pb2.ACCOUNT_ROLE_ADMIN or account.has_second_factor or account.provider:
-        return False
     stored = await server_policy.get(tx)
-    return stored is not None and stored.admins_need_second_factor
+    return policy.owes_second_factor(
+        await permissions_of(tx, account),
+        wanted=stored is not None and stored.admins_need_second_factor,
+        proved_elsewhere=account.has_second_factor or bool(account.provider),
+    )
