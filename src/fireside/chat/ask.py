@@ -61,7 +61,7 @@ async def write_ask(tx: Tx, ask: Ask, opening: Opening) -> Start:
         answer.parent_id = message.id
     answer = await messages.insert(tx, answer)
     fingerprint = hashlib.sha256(ask.spec.SerializeToString(deterministic=True)).digest()
-    record, started = await open_log(tx, answer, fingerprint, opening)
+    record, started = await open_log(tx, owner, answer, fingerprint, opening.lease)
     made = account_event_pb2.AccountEvent(conversation_created=conversation)
     begun = account_event_pb2.AccountEvent(generation_started=record)
     news = tuple(await write_news(tx, owner, made, begun))

@@ -1,30 +1,31 @@
 """Conversations and their trees of messages: create, list, rename, delete, branches, edits. Not generations: engine.py.
 
-Everything belongs to an account; what belongs to another is not found.
+Everything belongs to an account; others get at it as far as access.py says, and what they may not know of is not found.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from fireside.chat import access, notes, paging
+from fireside.chat.access import no_message
 from fireside.chat.feed import write_news
 from fireside.chat.once import Call, check_etag, once
 from fireside.chat.replay import stored_message
-from fireside.chat.start import add_user_message, new_conversation, no_message, write_start
+from fireside.chat.start import add_user_message, new_conversation, write_start
 from fireside.core.clock import now_us
-from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, NotFoundError, OutOfRangeError
+from fireside.core.errors import AlreadyExistsError, FailedPreconditionError
 from fireside.core.finishing import Finishing
 from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2, message_pb2
-from fireside.store import conversations, generations, messages
+from fireside.store import conversations, generations, messages, shares
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from google.protobuf.message import Message as ProtoMessage
 
+    from fireside.chat.access import Standing
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed, News
     from fireside.chat.start import Opening, Start
@@ -72,7 +73,7 @@ class Conversations:
         """Makes an empty conversation. Raises AlreadyExistsError if the id is taken."""
 
         async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
-            if await conversations.get(tx, principal.id, conversation_id, deleted=True) is not None:
+            if await conversations.find(tx, conversation_id) is not None:
                 raise AlreadyExistsError("CONVERSATION_EXISTS", "The conversation's id is taken: make a new one.")
             made = await conversations.insert(tx, principal.id, new_conversation(conversation_id, title, model))
             event = account_event_pb2.AccountEvent(conversation_created=made)
@@ -87,25 +88,32 @@ class Conversations:
         """A live conversation. Raises NotFoundError."""
 
         async def body(tx: Tx) -> conversation_pb2.Conversation:
-            return await _get(tx, principal, conversation_id)
+            standing, conversation = await access.conversation(tx, principal, conversation_id)
+            return standing.shown(conversation)
 
         return await self._db.read(body)
 
     async def page(
         self, principal: Principal, *, query: str, page_size: int, page_token: str
     ) -> tuple[list[conversation_pb2.Conversation], str]:
-        """Live conversations, the last used first, and the token of the next page. Raises OutOfRangeError."""
+        """Live conversations, one's own and those that are shared with one, the last used first.
+
+        With the token of the next page. Raises OutOfRangeError.
+        """
         size = page_size or DEFAULT_CONVERSATIONS
-        before = _conversations_token(page_token)
+        before = paging.time_token(page_token)
 
         async def body(tx: Tx) -> list[conversation_pb2.Conversation]:
-            return await conversations.page(tx, principal.id, query=query, limit=size + 1, before=before)
+            own = await conversations.page(tx, principal.id, query=query, limit=size + 1, before=before)
+            return own + await shares.page(tx, principal.id, query=query, limit=size + 1, before=before)
 
         found = await self._db.read(body)
+        # Both have the same order, so that what comes first of both together is what comes first of all.
+        found.sort(key=lambda item: (item.update_time.ToMicroseconds(), item.id), reverse=True)
         if len(found) <= size:
             return found, ""
         last = found[size - 1]
-        return found[:size], _token(str(last.update_time.ToMicroseconds()), last.id)
+        return found[:size], paging.token(str(last.update_time.ToMicroseconds()), last.id)
 
     async def rename(
         self, principal: Principal, conversation_id: str, title: str, change: Change
@@ -113,10 +121,11 @@ class Conversations:
         """Gives another title. Raises NotFoundError, AbortedError."""
 
         async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
-            conversation = await _get(tx, principal, conversation_id)
+            standing, conversation = await access.conversation(tx, principal, conversation_id)
+            standing.require_owner()
             check_etag(change.etag, conversation.etag)
             conversation.title = title
-            return await _update(tx, principal, conversation, news)
+            return await _update(tx, standing, conversation, news)
 
         return await self._once(
             principal,
@@ -129,18 +138,25 @@ class Conversations:
         """Hides a conversation and stops what runs in it. Raises NotFoundError, AbortedError."""
 
         async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
-            conversation = await _get(tx, principal, conversation_id)
+            standing, conversation = await access.conversation(tx, principal, conversation_id)
+            standing.require_owner()
             check_etag(change.etag, conversation.etag)
+            # Before it: a deleted conversation has no audience.
+            audience = await _audience(tx, conversation)
             conversation.delete_time.FromMicroseconds(now_us())
             deleted = await conversations.update(tx, principal.id, conversation)
             event = account_event_pb2.AccountEvent(conversation_deleted=conversation_id)
-            news += await write_news(tx, principal.id, event)
+            news += await write_news(tx, principal.id, event, audience=audience)
+            if conversation.shared:
+                await tx.notify(notes.ACCESS, conversation_id)
             return deleted
 
         call = Call("delete", change.request_id, conversation_id, change.etag)
         deleted = await self._once(principal, call, act, conversation_pb2.Conversation)
         # After it: a change that is refused must not stop anything.
         await self._engine.stop_in(principal, conversation_id)
+        if deleted.shared:
+            self._engine.guests.changed(conversation_id)
         return deleted
 
     async def undelete(
@@ -149,15 +165,14 @@ class Conversations:
         """Brings a deleted conversation back; a live one stays as it is. Raises NotFoundError."""
 
         async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
-            conversation = await conversations.get(tx, principal.id, conversation_id, deleted=True)
-            if conversation is None:
-                raise no_conversation(conversation_id)
+            standing, conversation = await access.conversation(tx, principal, conversation_id, deleted=True)
+            standing.require_owner()
             if not conversation.HasField("delete_time"):
                 return conversation
             conversation.ClearField("delete_time")
             restored = await conversations.update(tx, principal.id, conversation)
             event = account_event_pb2.AccountEvent(conversation_created=restored)
-            news += await write_news(tx, principal.id, event)
+            news += await write_news(tx, principal.id, event, audience=await _audience(tx, restored))
             return restored
 
         return await self._once(
@@ -170,10 +185,11 @@ class Conversations:
         """Makes the newest leaf below a message the head. Raises NotFoundError."""
 
         async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
-            message = await _message(tx, principal, message_id)
-            conversation = await _get(tx, principal, message.conversation_id)
+            standing, message = await access.message(tx, principal, message_id)
+            standing.require_writer()
+            conversation = await _live(tx, standing, message)
             conversation.head_message_id = await messages.newest_leaf(tx, message_id)
-            return await _update(tx, principal, conversation, news)
+            return await _update(tx, standing, conversation, news)
 
         return await self._once(
             principal, Call("select_branch", change.request_id, message_id), act, conversation_pb2.Conversation
@@ -189,22 +205,22 @@ class Conversations:
         size = page_size or DEFAULT_MESSAGES
 
         async def body(tx: Tx) -> list[message_pb2.Message]:
-            conversation = await _get(tx, principal, conversation_id)
+            standing, conversation = await access.conversation(tx, principal, conversation_id)
             last = leaf or conversation.head_message_id
             if page_token:
-                last = _messages_token(page_token, conversation_id)
+                last = paging.token_within(page_token, conversation_id)
             if not last:
                 return []
-            message = await messages.get(tx, principal.id, last)
+            message = await messages.get(tx, standing.owner, last)
             if message is None or message.conversation_id != conversation_id:
                 if page_token:
-                    raise _bad_page_token()
+                    raise paging.bad_page_token()
                 raise no_message(last)
             return await messages.branch(tx, conversation_id, last, size + 1)
 
         found = await self._db.read(body)
-        token = _token(conversation_id, found[size].id) if len(found) > size else ""
-        return [await self._as_now(principal, message) for message in reversed(found[:size])], token
+        token = paging.token(conversation_id, found[size].id) if len(found) > size else ""
+        return [await self._as_now(message) for message in reversed(found[:size])], token
 
     async def edit(
         self, principal: Principal, edit: Edit
@@ -231,12 +247,12 @@ class Conversations:
         generation, message = await self._engine.start_with(principal, spec, body)
         return message, generation
 
-    async def _as_now(self, principal: Principal, message: message_pb2.Message) -> message_pb2.Message:
+    async def _as_now(self, message: message_pb2.Message) -> message_pb2.Message:
         if message.state != message_pb2.MESSAGE_STATE_RUNNING:
             return message
-        run = self._engine.live(principal, message.generation_id)
-        if run is not None:
-            now = run.log.fold.message()
+        log = self._engine.log_of(message.generation_id)
+        if log is not None:
+            now = log.fold.message()
         elif self._db.exclusive:
             return message
         else:
@@ -261,52 +277,52 @@ class Conversations:
 
         async def act_and_tell() -> R:
             answer, news = await self._db.write(body)
-            self._feed.publish(principal.id, news)
+            self._feed.publish(news)
             return answer
 
         return await self._finishing.run(act_and_tell())
 
 
-async def _get(tx: Tx, principal: Principal, conversation_id: str) -> conversation_pb2.Conversation:
-    conversation = await conversations.get(tx, principal.id, conversation_id)
+async def _live(tx: Tx, standing: Standing, message: message_pb2.Message) -> conversation_pb2.Conversation:
+    """The conversation of a message that was just found in it."""
+    conversation = await conversations.get(tx, standing.owner, message.conversation_id)
     if conversation is None:
-        raise no_conversation(conversation_id)
+        raise access.no_conversation(message.conversation_id)
     return conversation
 
 
-async def _message(tx: Tx, principal: Principal, message_id: str) -> message_pb2.Message:
-    message = await messages.get(tx, principal.id, message_id)
-    if message is None:
-        raise no_message(message_id)
-    return message
+async def _audience(tx: Tx, conversation: conversation_pb2.Conversation) -> shares.Audience:
+    return await shares.audience(tx, conversation.id) if conversation.shared else shares.NOBODY
 
 
 async def _update(
-    tx: Tx, principal: Principal, conversation: conversation_pb2.Conversation, news: list[News]
+    tx: Tx, standing: Standing, conversation: conversation_pb2.Conversation, news: list[News]
 ) -> conversation_pb2.Conversation:
-    updated = await conversations.update(tx, principal.id, conversation)
-    news += await write_news(tx, principal.id, account_event_pb2.AccountEvent(conversation_updated=updated))
-    return updated
+    updated = await conversations.update(tx, standing.owner, conversation)
+    event = account_event_pb2.AccountEvent(conversation_updated=updated)
+    news += await write_news(tx, standing.owner, event, audience=await _audience(tx, updated))
+    return standing.shown(updated)
 
 
-async def _original(tx: Tx, principal: Principal, edit: Edit) -> message_pb2.Message:
-    original = await _message(tx, principal, edit.message_id)
+async def _original(tx: Tx, principal: Principal, edit: Edit) -> tuple[Standing, message_pb2.Message]:
+    standing, original = await access.message(tx, principal, edit.message_id)
+    standing.require_writer()
     if original.role != message_pb2.ROLE_USER:
         raise FailedPreconditionError(
             "NOT_EDITABLE", "Only a message of yours can be edited; regenerate an answer instead."
         )
-    return original
+    return standing, original
 
 
 async def _write_edit(tx: Tx, principal: Principal, edit: Edit, news: list[News]) -> message_pb2.Message:
-    original = await _original(tx, principal, edit)
+    standing, original = await _original(tx, principal, edit)
     check_etag(edit.change.etag, original.etag)
-    conversation = await _get(tx, principal, original.conversation_id)
+    conversation = await _live(tx, standing, original)
     send = generation_pb2.SendInput(message_id=edit.new_message_id, parent_id=original.parent_id, parts=edit.parts)
-    message = await add_user_message(tx, conversation, send)
+    message = await add_user_message(tx, conversation, send, standing.author(principal))
     conversation.head_message_id = message.id
     conversation.update_time.FromMicroseconds(now_us())
-    await _update(tx, principal, conversation, news)
+    await _update(tx, standing, conversation, news)
     return message
 
 
@@ -316,54 +332,15 @@ async def _write_answered_edit(
     spec = generation_pb2.GenerationSpec()
     if edit.spec is not None:
         spec.CopyFrom(edit.spec)
-    original = await _original(tx, principal, edit)
+    standing, original = await _original(tx, principal, edit)
     spec.conversation_id = original.conversation_id
     spec.send.message_id = edit.new_message_id
     spec.send.parent_id = original.parent_id
     spec.send.parts.extend(edit.parts)
-    if await generations.get(tx, principal.id, spec.generation_id) is None:
+    if await generations.get(tx, standing.owner, spec.generation_id) is None:
         check_etag(edit.change.etag, original.etag)
     start = await write_start(tx, spec, opening)
-    return start, await _message(tx, principal, edit.new_message_id)
-
-
-def no_conversation(conversation_id: str) -> NotFoundError:
-    """The error for an id that names no live conversation of the caller's."""
-    return NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=conversation_id)
-
-
-def _token(first: str, second: str) -> str:
-    return base64.urlsafe_b64encode(f"{first} {second}".encode()).decode().rstrip("=")
-
-
-def _untoken(token: str) -> tuple[str, str]:
-    try:
-        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode()
-    except (binascii.Error, ValueError):
-        raise _bad_page_token() from None
-    first, space, second = text.partition(" ")
-    if not space:
-        raise _bad_page_token()
-    return first, second
-
-
-def _conversations_token(token: str) -> tuple[int, str] | None:
-    if not token:
-        return None
-    time_us, conversation_id = _untoken(token)
-    if not (time_us.isascii() and time_us.isdecimal()) or len(time_us) > 18:
-        raise _bad_page_token()
-    return int(time_us), conversation_id
-
-
-def _messages_token(token: str, conversation_id: str) -> str:
-    first, message_id = _untoken(token)
-    if first != conversation_id:
-        raise _bad_page_token()
-    return message_id
-
-
-def _bad_page_token() -> OutOfRangeError:
-    return OutOfRangeError(
-        "PAGE_TOKEN_OUT_OF_RANGE", "The page token is not one of this listing: start at the first page."
-    )
+    message = await messages.get(tx, standing.owner, edit.new_message_id)
+    if message is None:
+        raise no_message(edit.new_message_id)
+    return start, message

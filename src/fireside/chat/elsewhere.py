@@ -9,7 +9,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from fireside.chat.replay import load, no_generation
+from fireside.chat.access import no_generation
 from fireside.gen.v1 import generation_pb2
 from fireside.store import generations
 
@@ -105,12 +105,18 @@ class Elsewhere:
         try:
             while True:
                 waker.clear()
-                stored = await load(self._db, owner, generation_id)
+                stored = await self._load(owner, generation_id)
                 if stored.record.state != generation_pb2.GENERATION_STATE_RUNNING or loop.time() >= until:
                     return stored
                 await self.wait(waker, min(until - loop.time(), 1.0))
         finally:
             self.detach(generation_id, waker)
+
+    async def _load(self, owner: str, generation_id: str) -> StoredGeneration:
+        stored = await self._db.read(lambda tx: generations.get(tx, owner, generation_id))
+        if stored is None:
+            raise no_generation(generation_id)
+        return stored
 
     async def aclose(self) -> None:
         """Ends the look under way."""

@@ -16,7 +16,7 @@ from fireside.chat.notes import tell_logs
 from fireside.core.clock import now_us
 from fireside.core.errors import FailedPreconditionError, UnavailableError
 from fireside.gen.v1 import account_event_pb2, generation_pb2, message_pb2
-from fireside.store import generations, messages
+from fireside.store import generations, messages, shares
 
 if TYPE_CHECKING:
     from fireside.chat.elsewhere import Elsewhere
@@ -84,10 +84,10 @@ async def end_live(
         raise
     log.append_durable_end(frame)
     desk.book.remove(log)
-    desk.feed.publish(owner, [news])
+    desk.feed.publish(news)
 
 
-async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[bytes, News]:
+async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[bytes, list[News]]:
     """Writes an ending inside a transaction; the frame of the last event, and the news for the feed."""
     record, ended = ending.record, ending.ended
     message = ending.message
@@ -105,10 +105,11 @@ async def write_end(tx: Tx, ending: Ending, lease: generations.Lease) -> tuple[b
     frame = wire.frame(generation_pb2.Event(seq=ending.seq, ended=ended))
     _close_record(record, ended, ending.seq)
     rest = generations.LogBatch(record.id, ending.first_seq, ending.seq, ending.payload + frame)
-    await generations.end(tx, record, rest, lease)
+    shared = await generations.end(tx, record, rest, lease)
     await tell_logs(tx, [record.id])
-    news = await write_news(tx, ending.owner, account_event_pb2.AccountEvent(generation_ended=record))
-    return frame, news[0]
+    audience = await shares.audience(tx, record.conversation_id) if shared else shares.NOBODY
+    news = account_event_pb2.AccountEvent(generation_ended=record)
+    return frame, await write_news(tx, ending.owner, news, audience=audience)
 
 
 def _close_record(record: generation_pb2.Generation, ended: generation_pb2.Ended, seq: int) -> None:
@@ -124,8 +125,8 @@ def _close_record(record: generation_pb2.Generation, ended: generation_pb2.Ended
     record.end_time.FromMicroseconds(now_us())
 
 
-async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, News]:
-    async def body(tx: Tx) -> tuple[bytes, News]:
+async def _persist(ending: Ending, desk: Desk) -> tuple[bytes, list[News]]:
+    async def body(tx: Tx) -> tuple[bytes, list[News]]:
         return await write_end(tx, ending, desk.book.lease())
 
     for attempt in range(1, _ATTEMPTS):

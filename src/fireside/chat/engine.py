@@ -8,20 +8,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-import math
-import time
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from fireside.chat import notes, replay, wire
+from fireside.chat import notes, replay
+from fireside.chat.access import require_writer
 from fireside.chat.ask import transient_start
 from fireside.chat.elsewhere import Elsewhere
 from fireside.chat.ending import Desk
 from fireside.chat.feed import shutting_down
+from fireside.chat.guests import Guests
 from fireside.chat.log import STARTED_SEQ, LiveLog, LogBook
 from fireside.chat.neighbours import Neighbours
 from fireside.chat.plan import plan
+from fireside.chat.reading import Place, read_on
 from fireside.chat.reaper import Family, Retention, reap_at_start, reap_forever, reap_of
 from fireside.chat.run import Run, run_generation
 from fireside.chat.start import Opening, Start, write_start
@@ -31,12 +31,12 @@ from fireside.runners.base import GenerateRequest
 from fireside.store import generations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 
+    from fireside.chat.admission import Admission
     from fireside.chat.ask import Ask
     from fireside.chat.feed import Feed
     from fireside.core.principal import Principal
-    from fireside.runners.catalog import Catalog
     from fireside.store.db import Database
     from fireside.store.tx import Tx
 
@@ -46,8 +46,6 @@ T = TypeVar("T")
 
 # How long a stop waits for another process to have ended the answer.
 _STOP_SECONDS = 10.0
-# A reader that has not looked into the store for so long may have much to catch up with.
-_BEHIND_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,14 @@ class StartListener(Protocol):
 class Engine:
     """The generations of this server. `open` before use; `drain` and `aclose` at the end."""
 
-    def __init__(self, db: Database, catalog: Catalog, feed: Feed, options: Options | None = None) -> None:
+    def __init__(self, db: Database, admission: Admission, feed: Feed, options: Options | None = None) -> None:
         self._db = db
-        self._catalog = catalog
+        self._admission = admission
         self._options = options or Options()
         self._book = LogBook(db, self._options.family.name)
         self.elsewhere = Elsewhere(db)
         self.desk = Desk(db, self._book, feed, self.elsewhere)
+        self.guests = Guests(db, self, feed)
         self._neighbours = None if db.exclusive else Neighbours(db, self, feed, self._options.family.name)
         self._runs: dict[str, Run] = {}
         self._finishing = Finishing()
@@ -122,6 +121,7 @@ class Engine:
             await asyncio.gather(self._reaper, return_exceptions=True)
         if self._neighbours is not None:
             await self._neighbours.aclose()
+        await self.guests.aclose()
         await asyncio.gather(*self._tasks(), return_exceptions=True)
         await self.elsewhere.aclose()
         await self._book.aclose()
@@ -154,10 +154,10 @@ class Engine:
         It is found by its id, in this process, until it ends. Raises NotFoundError (no such model),
         ResourceExhaustedError (the queue is full) and UnavailableError (the server shuts down).
         """
-        await self._catalog.look_up(ask.spec.model)
+        await self._admission.prepare(principal, ask.spec.model)
         if self._draining:
             raise shutting_down()
-        start, started = transient_start(ask, self._admit(principal, ask.spec.model))
+        start, started = transient_start(ask, self._admission.admit(principal, ask.spec.model))
         return self._launch(principal, start, started, ask.spec)
 
     async def _begin(
@@ -166,8 +166,8 @@ class Engine:
         spec: generation_pb2.GenerationSpec,
         body: Callable[[Tx, Opening], Awaitable[tuple[Start, T]]],
     ) -> tuple[generation_pb2.Generation, T]:
-        await self._catalog.look_up(spec.model)
-        opening = Opening(principal, functools.partial(self._admit, principal), self._book.lease())
+        await self._admission.prepare(principal, spec.model)
+        opening = Opening(principal, functools.partial(self._admission.admit, principal), self._book.lease())
 
         async def opened(tx: Tx) -> tuple[Start, T]:
             return await body(tx, opening)
@@ -185,28 +185,37 @@ class Engine:
         Sends a heartbeat when there was nothing for `heartbeat` seconds. One consumer, under aclosing. Raises
         NotFoundError, OutOfRangeError for a number never handed out, UnavailableError when the server shuts down.
         """
-        run = self.live(principal, generation_id)
-        if run is None:
-            return self._watch_stored(principal, generation_id, after_seq, heartbeat)
+        run = self._runs.get(generation_id)
+        if run is None or run.owner != principal.id:
+            return read_on(self, self._db, principal, Place(generation_id, after_seq, heartbeat))
         replay.check_position(after_seq, run.log.last_seq)
         return run.log.tail(after_seq, heartbeat)
 
     def live(self, principal: Principal, generation_id: str) -> Run | None:
-        """The run, if this process writes it and it is the principal's."""
+        """The run, if this process writes it and the principal may read it."""
         run = self._runs.get(generation_id)
-        return run if run is not None and run.owner == principal.id else None
+        return run if run is not None and run.role_of(principal.id) else None
+
+    def log_of(self, generation_id: str) -> LiveLog | None:
+        """The log of a generation that this process writes, for whoever has seen to it that they may read it."""
+        run = self._runs.get(generation_id)
+        return run.log if run is not None else None
 
     def live_in(self, principal: Principal, conversation_id: str) -> list[Run]:
-        """The live runs of an account, of one conversation or ("") of all. Without those that are not kept."""
+        """The live runs that an account may read, of one conversation or ("") of all. Without those that are not kept."""
         return [
             run
             for run in self._runs.values()
-            if run.owner == principal.id and run.log.kept and conversation_id in ("", run.record.conversation_id)
+            if run.role_of(principal.id) and run.log.kept and conversation_id in ("", run.record.conversation_id)
         ]
 
     def listen(self, principal: Principal, listener: StartListener) -> None:
         """Tells `listener` of every start of the account from now on, and of what another process writes already."""
         self._listeners.setdefault(principal.id, set()).add(listener)
+        self.look_soon()
+
+    def look_soon(self) -> None:
+        """Has what other processes write told to those who may follow it."""
         if self._neighbours is not None:
             self._neighbours.look_soon()
 
@@ -217,6 +226,18 @@ class Engine:
         if not listeners:
             self._listeners.pop(principal.id, None)
 
+    def audiences(self) -> dict[str, Mapping[str, int]]:
+        """Who has access, besides the owner, to each conversation in which this process writes."""
+        return {run.record.conversation_id: run.audience for run in self._runs.values() if run.log.kept}
+
+    def set_audience(self, conversation_id: str, roles: Mapping[str, int]) -> None:
+        """Says who has access to a conversation besides its owner. Whoever is new follows what runs in it."""
+        for run in self._runs.values():
+            if run.record.conversation_id == conversation_id and run.log.kept:
+                new = roles.keys() - run.audience.keys()
+                run.audience = roles
+                self._tell_start(run, new)
+
     def listened_to(self) -> list[str]:
         """The accounts with listeners."""
         return list(self._listeners)
@@ -225,6 +246,11 @@ class Engine:
     def name(self) -> str:
         """This process's name among those on the store."""
         return self._options.family.name
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is going."""
+        return self._draining
 
     @property
     def writing(self) -> bool:
@@ -273,105 +299,64 @@ class Engine:
         """
         run = self.live(principal, generation_id)
         if run is not None and run.task is not None:
+            require_writer(run.role_of(principal.id))
             run.stop(message_pb2.FINISH_REASON_STOPPED)
             await asyncio.wait([run.task])
             if not run.log.kept:
                 return run.record
-        stored = await replay.load(self._db, principal.id, generation_id)
+        standing, stored = await replay.load(self._db, principal, generation_id)
+        standing.require_writer()
         if stored.record.state == generation_pb2.GENERATION_STATE_RUNNING:
 
             async def body(tx: Tx) -> bool:
                 await tx.notify(notes.STOP, generation_id)
-                return await generations.request_stop(tx, principal.id, generation_id)
+                return await generations.request_stop(tx, standing.owner, generation_id)
 
             await self._db.write(body)
             self.stop_here(generation_id)
             if not self._db.exclusive:
-                stored = await self.elsewhere.ended(principal.id, generation_id, _STOP_SECONDS)
+                stored = await self.elsewhere.ended(standing.owner, generation_id, _STOP_SECONDS)
         return stored.record
 
     async def get(self, principal: Principal, generation_id: str) -> generation_pb2.Generation:
         """The record, of one that is not kept while it runs. Raises NotFoundError."""
         if (run := self.live(principal, generation_id)) is not None and not run.log.kept:
             return run.record
-        return (await replay.load(self._db, principal.id, generation_id)).record
-
-    def _admit(self, principal: Principal, wanted: str) -> str:
-        route = self._catalog.resolve(wanted)
-        route.admit(principal.id)
-        return route.model
+        return (await replay.load(self._db, principal, generation_id))[1].record
 
     def _launch(
         self, principal: Principal, start: Start, started: generation_pb2.Event, spec: generation_pb2.GenerationSpec
     ) -> Run:
         """From here to the creation of the task there is no await: who sees the row also finds the run."""
         record = start.record
-        route = self._catalog.resolve(record.model)
+        route = self._admission.route(principal, record.model)
         session = start.session or record.conversation_id
         wish = GenerateRequest(record.model, (), spec.sampling, session, principal.id, tuple(spec.tools))
         request = plan(start.history, wish, context_length=route.context_length)
         log = LiveLog(record.id, started, kept=start.kept)
-        run = Run(record, principal.id, log)
+        run = Run(record, start.owner or principal.id, log, principal.id, start.audience)
         self._book.add(log)
         self._runs[record.id] = run
         self.elsewhere.wake([record.id])
         run.task = asyncio.create_task(run_generation(run, self.desk, route, request))
         run.task.add_done_callback(lambda task: self._forget(run, task))
         if start.kept:
-            self.desk.feed.publish(principal.id, start.news)
-            for listener in self._listeners.get(principal.id, ()):
-                listener.on_start(run)
+            self.desk.feed.publish(start.news)
+            self._tell_start(run, (run.owner, *run.audience))
         return run
+
+    def _tell_start(self, run: Run, account_ids: Iterable[str]) -> None:
+        for account_id in account_ids:
+            for listener in self._listeners.get(account_id, ()):
+                listener.on_start(run)
 
     def _forget(self, run: Run, task: asyncio.Task[None]) -> None:
         self._runs.pop(run.record.id, None)
         self._book.remove(run.log)
         self.elsewhere.wake([run.record.id])
+        self._admission.spend(run.sender or run.owner, run.ending.usage)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("Generation %s could not be ended: the reaper will", run.record.id, exc_info=error)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [run.task for run in self._runs.values() if run.task is not None]
-
-    async def _watch_stored(
-        self, principal: Principal, generation_id: str, after_seq: int, heartbeat: float
-    ) -> AsyncGenerator[bytes]:
-        waker = asyncio.Event()
-        self.elsewhere.attach(generation_id, waker)
-        try:
-            sent, looked = time.monotonic(), -math.inf
-            shown = self.elsewhere.activity(generation_id)
-            while True:
-                waker.clear()
-                if time.monotonic() - looked > _BEHIND_SECONDS:
-                    stored = await replay.load(self._db, principal.id, generation_id)
-                    news = replay.stored_events(self._db, generation_id, after_seq)
-                else:
-                    stored, batches = await self.elsewhere.look(principal.id, generation_id, after_seq)
-                    news = replay.loaded_events(batches, after_seq)
-                ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
-                replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
-                looked = time.monotonic()
-                async with aclosing(news) as events:
-                    async for payload, last in events:
-                        yield payload
-                        after_seq, sent = last, time.monotonic()
-                if ended:
-                    if after_seq < stored.record.last_seq:
-                        yield await replay.compacted_end(self._db, stored, after_seq)
-                    return
-                run = self.live(principal, generation_id)
-                if run is not None:  # it was being launched when we looked
-                    async with aclosing(run.log.tail(after_seq, heartbeat)) as tail:
-                        async for payload in tail:
-                            yield payload
-                    return
-                if self._draining:
-                    raise shutting_down()
-                activity = self.elsewhere.activity(generation_id)
-                if activity is not shown or time.monotonic() - sent >= heartbeat:
-                    shown, sent = activity, time.monotonic()
-                    yield wire.frame(generation_pb2.Event(heartbeat=activity))
-                await self.elsewhere.wait(waker, sent + heartbeat - time.monotonic())
-        finally:
-            self.elsewhere.detach(generation_id, waker)

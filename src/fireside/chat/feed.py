@@ -14,12 +14,14 @@ from fireside.chat import notes, wire
 from fireside.core.errors import OutOfRangeError, UnavailableError
 from fireside.gen.v1 import account_event_pb2
 from fireside.store import account_events, generations
+from fireside.store.shares import NOBODY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from fireside.core.principal import Principal
     from fireside.store.db import Database
+    from fireside.store.shares import Audience
     from fireside.store.tx import Tx
 
 TICK_SECONDS = 1.0
@@ -30,8 +32,9 @@ _READ = 500
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """An event that was written in a transaction, to be published after its commit."""
+    """An event that was written to an account's feed in a transaction, to be published after its commit."""
 
+    owner: str
     seq: int
     frame: bytes
 
@@ -41,27 +44,46 @@ def shutting_down() -> UnavailableError:
     return UnavailableError("SHUTTING_DOWN", "The server is restarting: connect again and go on from where you are.")
 
 
-async def write_news(tx: Tx, owner: str, *events: account_event_pb2.AccountEvent) -> list[News]:
-    """Adds events to the account's feed, inside the transaction that makes them true; late in it."""
+async def write_news(
+    tx: Tx, owner: str, *events: account_event_pb2.AccountEvent, audience: Audience = NOBODY
+) -> list[News]:
+    """Adds events to the account's feed, inside the transaction that makes them true; late in it.
+
+    With the audience of a shared conversation, to theirs too, each as it is for them.
+    """
+    if not audience.roles:
+        return await _write(tx, owner, events)
+    news: list[News] = []
+    # Feeds stay locked until the commit: always in this order, two transactions never wait for each other.
+    for account_id in sorted((owner, *audience.roles)):
+        shown = events if account_id == owner else [audience.shown(account_id, event) for event in events]
+        news += await _write(tx, account_id, shown)
+    return news
+
+
+async def _write(tx: Tx, owner: str, events: Sequence[account_event_pb2.AccountEvent]) -> list[News]:
     last = await account_events.append(tx, owner, *events)
     await tx.notify(notes.FEED, f"{last} {owner}")
     first = last - len(events) + 1
     news: list[News] = []
     for seq, event in enumerate(events, first):
         event.cursor = str(seq)
-        news.append(News(seq, wire.frame(event)))
+        news.append(News(owner, seq, wire.frame(event)))
     return news
 
 
 class _Channel:
     """The live part of one account's feed. `newest` is the highest number known here."""
 
-    __slots__ = ("models", "newest", "recent", "wakers")
+    __slots__ = ("models", "newest", "recent", "told", "version", "wakers")
 
     def __init__(self) -> None:
         self.newest = 0
         # How often the list of models has changed here. It is each process's own, and so it is told but not stored.
         self.models = 0
+        # What is told but not stored, by what it is about, with the version of this channel that it came with.
+        self.told: dict[str, tuple[int, account_event_pb2.AccountEvent]] = {}
+        self.version = 0
         self.recent: dict[int, bytes] = {}
         self.wakers: set[asyncio.Event] = set()
 
@@ -74,6 +96,7 @@ class FeedTail:
         self._owner = owner
         self._channel = channel
         self._models = channel.models
+        self._version = channel.version
         self.after = after
 
     async def read(self) -> bytes:
@@ -83,7 +106,18 @@ class FeedTail:
             self._models = self._channel.models
             changed = account_event_pb2.ModelsChanged()
             frames += wire.frame(account_event_pb2.AccountEvent(cursor=str(self.after), models_changed=changed))
+        if self._version != self._channel.version:
+            frames += self._told()
         return frames
+
+    def _told(self) -> bytes:
+        seen, self._version = self._version, self._channel.version
+        frames: list[bytes] = []
+        for version, event in self._channel.told.values():
+            if version > seen:
+                event.cursor = str(self.after)
+                frames.append(wire.frame(event))
+        return b"".join(frames)
 
     def models_may_have_changed(self) -> None:
         """Has the next `read` say that the list of models is another one."""
@@ -123,6 +157,7 @@ class Feed:
         self._channels: dict[str, _Channel] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._closed = False
+        self._left: list[Callable[[str], None]] = []
 
     def open(self) -> None:
         """Starts the clock of the heartbeats."""
@@ -145,18 +180,34 @@ class Feed:
         """Whether tails are to end."""
         return self._closed
 
-    def publish(self, owner: str, news: Sequence[News]) -> None:
-        """Shows committed events to those who follow the account."""
+    def publish(self, news: Sequence[News]) -> None:
+        """Shows committed events to those who follow their accounts."""
+        for item in news:
+            channel = self._channels.get(item.owner)
+            if channel is None:
+                continue
+            channel.recent[item.seq] = item.frame
+            channel.newest = max(channel.newest, item.seq)
+            while len(channel.recent) > _RECENT:
+                del channel.recent[next(iter(channel.recent))]
+            for waker in channel.wakers:
+                waker.set()
+
+    def tell(self, owner: str, about: str, event: account_event_pb2.AccountEvent) -> None:
+        """Shows an event that is not stored to those who follow the account now; the newest one of a thing counts."""
         channel = self._channels.get(owner)
         if channel is None:
             return
-        for item in news:
-            channel.recent[item.seq] = item.frame
-            channel.newest = max(channel.newest, item.seq)
-        while len(channel.recent) > _RECENT:
-            del channel.recent[next(iter(channel.recent))]
+        channel.version += 1
+        channel.told[about] = channel.version, event
+        while len(channel.told) > _RECENT:
+            del channel.told[next(iter(channel.told))]
         for waker in channel.wakers:
             waker.set()
+
+    def on_left(self, listener: Callable[[str], None]) -> None:
+        """Calls `listener` with an account that nobody follows here any more."""
+        self._left.append(listener)
 
     def owners(self) -> list[str]:
         """The accounts that somebody follows here."""
@@ -209,6 +260,8 @@ class Feed:
         channel.wakers.discard(waker)
         if not channel.wakers:
             del self._channels[principal.id]
+            for listener in self._left:
+                listener(principal.id)
 
     async def watch(self, principal: Principal, after_cursor: str, heartbeat: float) -> AsyncGenerator[bytes]:
         """The feed after a cursor, as joined frames, with a heartbeat after `heartbeat` seconds of nothing.
@@ -236,7 +289,7 @@ class Feed:
 
     async def _position(self, owner: str, cursor: str) -> tuple[tuple[int, int], list[generations.StoredGeneration]]:
         async def body(tx: Tx) -> tuple[tuple[int, int], list[generations.StoredGeneration]]:
-            return await account_events.bounds(tx, owner), await generations.running(tx, owner)
+            return await account_events.bounds(tx, owner), await generations.running_for(tx, owner)
 
         (oldest, newest), running = await self._db.read(body)
         if not cursor:

@@ -7,12 +7,14 @@ but its places.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fireside.chat import replay
+from fireside.chat.access import no_generation
 from fireside.chat.feed import shutting_down
 from fireside.chat.log import STARTED_SEQ, TICK_SECONDS
 from fireside.core.errors import FiresideError, ResourceExhaustedError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed, FeedTail
+    from fireside.chat.guests import Guest
     from fireside.chat.log import LiveLog
     from fireside.chat.run import Run
     from fireside.core.principal import Principal
@@ -76,6 +79,9 @@ class Follower:
         self._conversation: str | None = None
         # What was followed, so that it is not followed again by itself; and of that, what another process writes.
         self._known: set[str] = set()
+        # Logs here of conversations that are not the reader's own; and what is to be said of those that they lost.
+        self._guests: dict[str, Guest] = {}
+        self._lost: list[FollowBatch] = []
         self._distant: dict[str, str] = {}
         self._sent = time.monotonic()
         self._finishing = False
@@ -112,6 +118,8 @@ class Follower:
         if (place := self._places.pop(generation_id, None)) is not None:
             place.log.detach(place)
             self._ready.pop(place, None)
+        if (guest := self._guests.pop(generation_id, None)) is not None:
+            self._engine.guests.leave(guest)
         if (task := self._replays.pop(generation_id, None)) is not None:
             task.cancel()
         self._distant.pop(generation_id, None)
@@ -147,7 +155,8 @@ class Follower:
     def on_start(self, run: Run) -> None:
         """The engine says that a generation is live."""
         wanted = self._conversation in ("", run.record.conversation_id)
-        if wanted and run.record.id not in self._places and len(self._places) < MAX_FOLLOWED:
+        followed = run.record.id in self._places or run.record.id in self._replays
+        if wanted and not followed and len(self._places) < MAX_FOLLOWED:
             self._known.add(run.record.id)
             self._place(run, 0)
 
@@ -184,6 +193,9 @@ class Follower:
             if self._events is not None and (payload := await self._events.read()):
                 sent = True
                 yield FollowBatch("", payload)
+            while self._lost:
+                sent = True
+                yield self._lost.pop()
             while not self._replayed.empty():
                 sent = True
                 yield self._replayed.get_nowait()
@@ -214,7 +226,16 @@ class Follower:
             self._events = None
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _expel(self, generation_id: str) -> None:
+        self.unfollow(generation_id)
+        self._lost.append(FollowBatch(generation_id, b"", no_generation(generation_id)))
+        self._bell.set()
+
     def _place(self, run: Run, after_seq: int) -> None:
+        if run.owner != self._principal.id:
+            expel = functools.partial(self._expel, run.record.id)
+            guest = self._engine.guests.enter(self._principal.id, run.record.conversation_id, expel)
+            self._guests[run.record.id] = guest
         place = _Place(self, run.log, after_seq)
         self._places[run.record.id] = place
         run.log.attach(place)

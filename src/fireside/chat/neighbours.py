@@ -33,11 +33,11 @@ _TELL_SECONDS = 1.0
 
 
 class _Sight(NamedTuple):
-    """What a look around found: generations of ours to be stopped, feeds' newest numbers, and what runs."""
+    """What a look around found: generations of ours to be stopped, feeds' newest numbers, and what accounts may follow."""
 
     to_stop: list[str]
     newest: dict[str, int]
-    running: list[StoredGeneration]
+    running: list[tuple[str, StoredGeneration]]
 
 
 class Neighbours:
@@ -79,8 +79,11 @@ class Neighbours:
             newest, owner = payload.split(" ", 1)
             self._feed.news_elsewhere(owner, int(newest))
         elif topic == notes.STARTED:
-            generation_id, conversation_id, owner = payload.split(" ", 2)
-            self._engine.started_elsewhere(owner, generation_id, conversation_id)
+            generation_id, conversation_id, *accounts = payload.split(" ")
+            for account_id in accounts:
+                self._engine.started_elsewhere(account_id, generation_id, conversation_id)
+        elif topic == notes.ACCESS:
+            self._engine.guests.changed(payload)
         elif topic == notes.STOP:
             self._engine.stop_here(payload)
         elif topic == notes.ACTIVITY:
@@ -133,6 +136,7 @@ class Neighbours:
         if self._missed:
             self._missed = False
             self._engine.elsewhere.wake_all()
+        self._engine.guests.look_again()
         followed, wanted, writing = self._feed.owners(), self._engine.listened_to(), self._engine.writing
         if not (followed or wanted or writing):
             return
@@ -146,9 +150,9 @@ class Neighbours:
             self._engine.stop_here(generation_id)
         for owner, newest in sight.newest.items():
             self._feed.news_elsewhere(owner, newest)
-        for stored in sight.running:
-            self._engine.started_elsewhere(stored.owner, stored.record.id, stored.record.conversation_id)
+        for account_id, stored in sight.running:
+            self._engine.started_elsewhere(account_id, stored.record.id, stored.record.conversation_id)
 
 
-async def _running(tx: Tx, owners: Sequence[str]) -> list[StoredGeneration]:
-    return [stored for owner in owners for stored in await generations.running(tx, owner)]
+async def _running(tx: Tx, accounts: Sequence[str]) -> list[tuple[str, StoredGeneration]]:
+    return [(name, stored) for name in accounts for stored in await generations.running_for(tx, name)]

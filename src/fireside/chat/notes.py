@@ -18,14 +18,28 @@ FEED: Final = "feed"
 """There is news for an account: its newest number, a space, the account's id."""
 
 STARTED: Final = "started"
-"""A generation has been started: its id, its conversation's and its account's, separated by spaces."""
+"""A generation has been started: its id, its conversation's and those of accounts that have access, separated by spaces."""
 
 STOP: Final = "stop"
 """Somebody wants this generation stopped."""
 
+ACCESS: Final = "access"
+"""Who has access to a conversation has changed: its id."""
+
+PRESENCE: Final = "presence"
+"""Who has a shared conversation open, as JSON: see presence.py."""
 
 ACTIVITY: Final = "activity"
 """What answers without content are doing: `id:phase:place in the queue`, separated by spaces."""
+
+# Ids of accounts in one note, far below NOTE_BYTES.
+_ACCOUNTS = 100
+
+
+async def tell_started(tx: Tx, generation_id: str, conversation_id: str, accounts: Sequence[str]) -> None:
+    """Tells that a generation has been started, in as many notes as it takes."""
+    for at in range(0, len(accounts), _ACCOUNTS):
+        await tx.notify(STARTED, " ".join((generation_id, conversation_id, *accounts[at : at + _ACCOUNTS])))
 
 
 async def tell_logs(tx: Tx, ids: Sequence[str]) -> None:

@@ -124,7 +124,7 @@ async def sweep(desk: Desk, retention: Retention) -> None:
 async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) -> bool:
     """Whether it was this process that ended it."""
 
-    async def body(tx: Tx) -> News | None:
+    async def body(tx: Tx) -> list[News] | None:
         lease = desk.book.lease()
         # Whoever held it is known to be dead, whatever the lease says.
         if not await generations.take(tx, stored.record.id, lease, now_us=_NEVER_US if forced else None):
@@ -134,7 +134,7 @@ async def _end_abandoned(stored: StoredGeneration, desk: Desk, *, forced: bool) 
     news = await desk.db.write(body)
     if news is not None:
         logger.warning("Generation %s was abandoned by its process and ended as interrupted", stored.record.id)
-        desk.feed.publish(stored.owner, [news])
+        desk.feed.publish(news)
         desk.elsewhere.wake([stored.record.id])
     return news is not None
 

@@ -5,35 +5,29 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from fireside.chat import wire
+from fireside.chat import access, wire
 from fireside.chat.fold import Fold
-from fireside.core.errors import NotFoundError, OutOfRangeError
+from fireside.core.errors import OutOfRangeError
 from fireside.gen.v1 import generation_pb2, message_pb2
 from fireside.store import generations, messages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
+    from fireside.chat.access import Standing
+    from fireside.core.principal import Principal
     from fireside.store.db import Database
     from fireside.store.generations import LogBatch, StoredGeneration
     from fireside.store.tx import Tx
 
 
-async def load(db: Database, owner: str, generation_id: str) -> StoredGeneration:
-    """The stored generation. Raises NotFoundError, for another account's as well."""
+async def load(db: Database, principal: Principal, generation_id: str) -> tuple[Standing, StoredGeneration]:
+    """The stored generation, and what the principal may do with it. Raises NotFoundError."""
 
-    async def body(tx: Tx) -> StoredGeneration | None:
-        return await generations.get(tx, owner, generation_id)
+    async def body(tx: Tx) -> tuple[Standing, StoredGeneration]:
+        return await access.generation(tx, principal, generation_id)
 
-    stored = await db.read(body)
-    if stored is None:
-        raise no_generation(generation_id)
-    return stored
-
-
-def no_generation(generation_id: str) -> NotFoundError:
-    """The error for an id that names no generation of the caller's."""
-    return NotFoundError("GENERATION_NOT_FOUND", "There is no such generation.", generation_id=generation_id)
+    return await db.read(body)
 
 
 def check_position(after_seq: int, highest: int) -> None:
@@ -102,7 +96,7 @@ async def compacted_end(db: Database, stored: StoredGeneration, after_seq: int) 
 
     message = await db.read(body)
     if message is None:
-        raise no_generation(record.id)
+        raise access.no_generation(record.id)
     ended = generation_pb2.Ended(finish_reason=record.finish_reason, etag=message.etag)
     if record.HasField("error"):
         ended.error.CopyFrom(record.error)

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from fireside.chat.ending import end_live
 from fireside.core.errors import DeadlineExceededError, FiresideError, ResourceExhaustedError, UnavailableError
-from fireside.gen.v1 import generation_pb2, message_pb2
+from fireside.gen.v1 import generation_pb2, message_pb2, share_pb2
 from fireside.runners.base import Activity, Finish, Finished, Reasoning, StandIn, Text, WholePart
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fireside.chat.ending import Desk
     from fireside.chat.log import LiveLog, LogBook
     from fireside.runners.base import GenerateRequest
@@ -46,11 +48,19 @@ class Run:
     record: generation_pb2.Generation
     owner: str
     log: LiveLog
+    # Who asked, and whose use it is; the owner is whose conversation it is.
+    sender: str = ""
+    # Those who have access besides the owner, with what they may do. Kept up to date by guests.py.
+    audience: Mapping[str, int] = field(default_factory=dict[str, int])
     ending: generation_pb2.Ended = field(default_factory=generation_pb2.Ended)
     task: asyncio.Task[None] | None = None
     pulling: bool = False
     # The model that writes, when another one stands in for the one that was asked.
     stand_in: str = ""
+
+    def role_of(self, account_id: str) -> int:
+        """What an account may do with it: a number of ShareRole, 0 for nothing."""
+        return share_pb2.SHARE_ROLE_OWNER if account_id == self.owner else self.audience.get(account_id, 0)
 
     def stop(self, reason: message_pb2.FinishReason) -> None:
         """Cancels the run, once; it ends with `reason`. The end is there when `task` is done."""

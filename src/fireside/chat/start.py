@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fireside.chat import notes, wire
+from fireside.chat import access, notes, wire
+from fireside.chat.access import Standing, no_conversation, no_message
 from fireside.chat.feed import News, write_news
 from fireside.chat.log import RESERVE
 from fireside.core.clock import now_us
-from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError, NotFoundError
+from fireside.core.errors import AlreadyExistsError, FailedPreconditionError, InvalidArgumentError
 from fireside.core.ids import new_id
 from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2, message_pb2
-from fireside.store import conversations, generations, messages
+from fireside.store import conversations, generations, messages, shares
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from fireside.core.principal import Principal
     from fireside.store.tx import Tx
@@ -37,7 +38,8 @@ class Start:
     """A generation that is durable. `started` is None when it was there before; then nothing is to be run.
 
     One that is not `kept` is not durable: nothing of it is in the store or will be. `session` is what GenerateRequest
-    says of it; empty takes the conversation.
+    says of it; empty takes the conversation. `owner` is whose conversation it is, empty for the caller's, and `audience`
+    is who else has access, with what they may do.
     """
 
     record: generation_pb2.Generation
@@ -46,6 +48,8 @@ class Start:
     news: tuple[News, ...] = ()
     kept: bool = True
     session: str = ""
+    owner: str = ""
+    audience: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +63,13 @@ class Opening:
 
 async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Opening) -> Start:
     """Writes the messages and the generation, or finds that they are there. Raises the errors of StartGeneration."""
-    owner = opening.principal.id
     fingerprint = hashlib.sha256(spec.SerializeToString(deterministic=True)).digest()
-    existing = await generations.get(tx, owner, spec.generation_id)
+    existing = await generations.find(tx, spec.generation_id)
     if existing is not None:
-        if existing.fingerprint != fingerprint:
-            raise AlreadyExistsError(
-                "GENERATION_EXISTS", "The generation id was used for something else: make a new one for each answer."
-            )
-        return Start(existing.record)
-    conversation, created = await _conversation_for(tx, spec, owner)
+        return await _found(tx, existing, fingerprint, opening.principal)
+    standing, conversation, created = await _conversation_for(tx, spec, opening.principal)
+    standing.require_writer()
+    owner = standing.owner
     model = opening.admit(spec.model or conversation.model)
     answer, extends = await _answer_for(tx, spec, conversation, owner)
     answer.model = model
@@ -83,27 +84,39 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     conversation = await store(tx, owner, conversation)
     history: list[message_pb2.Message] = []
     if spec.HasField("send"):
-        history = [await add_user_message(tx, conversation, spec.send)]
+        history = [await add_user_message(tx, conversation, spec.send, standing.author(opening.principal))]
     answer = await (messages.update(tx, answer) if extends else messages.insert(tx, answer))
-    record, started = await open_log(tx, answer, fingerprint, opening)
+    record, started = await open_log(tx, owner, answer, fingerprint, opening.lease)
     if not history or history[0].parent_id:
         leaf = answer.id if extends else answer.parent_id
         history = list(reversed(await messages.branch(tx, conversation.id, leaf, _HISTORY)))
     change = account_event_pb2.AccountEvent(conversation_updated=conversation)
     if created:
         change = account_event_pb2.AccountEvent(conversation_created=conversation)
-    await tx.notify(notes.STARTED, f"{record.id} {conversation.id} {owner}")
+    audience = await shares.audience(tx, conversation.id) if conversation.shared else shares.NOBODY
+    await notes.tell_started(tx, record.id, conversation.id, (owner, *audience.roles))
     begun = account_event_pb2.AccountEvent(generation_started=record)
-    return Start(record, started, tuple(history), tuple(await write_news(tx, owner, change, begun)))
+    news = tuple(await write_news(tx, owner, change, begun, audience=audience))
+    return Start(record, started, tuple(history), news, owner=owner, audience=audience.roles)
+
+
+async def _found(tx: Tx, existing: generations.StoredGeneration, fingerprint: bytes, principal: Principal) -> Start:
+    """The generation that was started with this id before. Raises AlreadyExistsError."""
+    allowed = await access.standing(tx, principal, existing.owner, existing.record.conversation_id)
+    if allowed is None or existing.fingerprint != fingerprint:
+        raise AlreadyExistsError(
+            "GENERATION_EXISTS", "The generation id was used for something else: make a new one for each answer."
+        )
+    return Start(existing.record)
 
 
 async def open_log(
-    tx: Tx, answer: message_pb2.Message, fingerprint: bytes, opening: Opening
+    tx: Tx, owner: str, answer: message_pb2.Message, fingerprint: bytes, lease: generations.Lease
 ) -> tuple[generation_pb2.Generation, generation_pb2.Event]:
     """Inserts the generation that writes a stored `answer`, with the first event of its log."""
     record, started = first_of(answer)
-    stored = generations.StoredGeneration(record, opening.principal.id, fingerprint, 1 + RESERVE, stop_requested=False)
-    await generations.insert(tx, stored, opening.lease, wire.frame(started))
+    stored = generations.StoredGeneration(record, owner, fingerprint, 1 + RESERVE, stop_requested=False)
+    await generations.insert(tx, stored, lease, wire.frame(started))
     return record, started
 
 
@@ -118,13 +131,15 @@ def first_of(answer: message_pb2.Message) -> tuple[generation_pb2.Generation, ge
 
 
 async def add_user_message(
-    tx: Tx, conversation: conversation_pb2.Conversation, send: generation_pb2.SendInput
+    tx: Tx, conversation: conversation_pb2.Conversation, send: generation_pb2.SendInput, author: Principal | None
 ) -> message_pb2.Message:
-    """Inserts a person's message into the tree."""
+    """Inserts a person's message into the tree. `author` is None for the conversation's owner."""
     message = message_pb2.Message(
         id=send.message_id, conversation_id=conversation.id, parent_id=send.parent_id, role=message_pb2.ROLE_USER,
         parts=send.parts, state=message_pb2.MESSAGE_STATE_DONE,
     )  # fmt: skip
+    if author is not None:
+        message.author_id, message.author_name = author.id, author.name
     message.create_time.FromMicroseconds(now_us())
     return await messages.insert(tx, message)
 
@@ -147,21 +162,19 @@ def _shortened(words: str) -> str:
 
 
 async def _conversation_for(
-    tx: Tx, spec: generation_pb2.GenerationSpec, owner: str
-) -> tuple[conversation_pb2.Conversation, bool]:
-    """The conversation, and whether it is to be made."""
+    tx: Tx, spec: generation_pb2.GenerationSpec, principal: Principal
+) -> tuple[Standing, conversation_pb2.Conversation, bool]:
+    """What the caller is to the conversation, the conversation, and whether it is to be made."""
     wanted = spec.conversation_id
     if not wanted:
-        target = await messages.get(tx, owner, spec.regenerate.message_id)
-        if target is None:
-            raise no_message(spec.regenerate.message_id)
-        wanted = target.conversation_id
-    conversation = await conversations.get(tx, owner, wanted, deleted=True)
-    if conversation is None and spec.HasField("send") and not spec.send.parent_id:
-        return new_conversation(wanted), True
-    if conversation is None or conversation.HasField("delete_time"):
-        raise NotFoundError("CONVERSATION_NOT_FOUND", "There is no such conversation.", conversation_id=wanted)
-    return conversation, False
+        wanted = (await access.message(tx, principal, spec.regenerate.message_id))[1].conversation_id
+    found = await conversations.find(tx, wanted)
+    if found is None and spec.HasField("send") and not spec.send.parent_id:
+        return Standing(principal.id), new_conversation(wanted), True
+    allowed = found and await access.standing(tx, principal, found[0], wanted)
+    if not found or not allowed or found[1].HasField("delete_time"):
+        raise no_conversation(wanted)
+    return allowed, found[1], False
 
 
 def new_conversation(conversation_id: str, title: str = "", model: str = "") -> conversation_pb2.Conversation:
@@ -222,11 +235,6 @@ async def _message_in(
     if message is None or message.conversation_id != conversation.id:
         raise no_message(message_id)
     return message
-
-
-def no_message(message_id: str) -> NotFoundError:
-    """The error for an id that names no message of the caller's."""
-    return NotFoundError("MESSAGE_NOT_FOUND", "There is no such message.", message_id=message_id)
 
 
 def _refuse_running(message: message_pb2.Message) -> None:

@@ -6,12 +6,11 @@ A share ends when it is deleted or its time is over; one that is over counts for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fireside.core.clock import now_us
 from fireside.gen.v1.account_event_pb2 import AccountEvent
 from fireside.gen.v1.account_pb2 import Account
-from fireside.gen.v1.conversation_pb2 import Conversation
 from fireside.gen.v1.group_pb2 import Group
 from fireside.gen.v1.share_pb2 import Share, ShareRole
 from fireside.store import account_events, conversations
@@ -21,6 +20,7 @@ from fireside.store.records import bytes_of, int_of, str_of, timestamp_of, us_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from fireside.gen.v1.conversation_pb2 import Conversation
     from fireside.store.tx import Row, Tx, Value
 
 _COLUMNS = "s.id, s.conversation_id, s.account_id, s.group_id, s.token_hash, s.role, s.create_time, s.expire_time"
@@ -44,7 +44,7 @@ class Access:
 class Audience:
     """Who has access to a conversation besides its owner."""
 
-    roles: Mapping[str, int] = field(default_factory=dict)
+    roles: Mapping[str, int] = field(default_factory=dict[str, int])
     """What each account may do: numbers of ShareRole."""
 
     owner_name: str = ""
@@ -177,7 +177,7 @@ async def audience(tx: Tx, conversation_id: str) -> Audience:
         " JOIN group_members m ON m.group_id = s.group_id"
         " WHERE s.conversation_id = $1 AND (s.expire_time IS NULL OR s.expire_time > $2)"
         ") AS r JOIN conversations c ON c.id = r.conversation_id WHERE r.account_id <> c.owner"
-        " GROUP BY r.account_id ORDER BY r.account_id",
+        " AND c.delete_time IS NULL GROUP BY r.account_id ORDER BY r.account_id",
         conversation_id,
         now_us(),
     )
@@ -295,7 +295,7 @@ async def lost(tx: Tx, conversation_ids: Sequence[str], account_ids: Sequence[st
 
 def show(conversation: Conversation, role: int, owner_name: str) -> Conversation:
     """Fills in what a conversation says to somebody who does not own it."""
-    conversation.access = ShareRole.ValueType(role)
+    conversation.access = cast("ShareRole", role)
     conversation.owner_name = owner_name
     return conversation
 
@@ -319,7 +319,7 @@ def _name(record: Value) -> str:
 def _loaded(row: Row | Sequence[Value]) -> Share:
     share_id, conversation_id, account_id, group_id, token_hash, role, create_time, expire_time = row
     share = Share(
-        id=str_of(share_id), conversation_id=str_of(conversation_id), role=ShareRole.ValueType(int_of(role)),
+        id=str_of(share_id), conversation_id=str_of(conversation_id), role=cast("ShareRole", role),
         create_time=timestamp_of(int_of(create_time)),
     )  # fmt: skip
     if account_id is not None:

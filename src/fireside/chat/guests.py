@@ -1,0 +1,161 @@
+"""Those who read here what is not theirs: whoever's access ends stops reading at once, whatever ended it, and wherever.
+
+Keeps in memory who may follow the answers that this process writes. Not the decision itself: that is access.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from fireside.identity.changes import EVERYBODY
+from fireside.store import account_events, generations, shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from fireside.chat.engine import Engine
+    from fireside.chat.feed import Feed
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+
+
+class Guest:
+    """Somebody who reads a conversation that is not theirs, by their account or by a link."""
+
+    __slots__ = ("account_id", "conversation_id", "end", "ended", "link")
+
+    def __init__(self, account_id: str, conversation_id: str, end: Callable[[], None], link: bytes = b"") -> None:
+        self.account_id = account_id
+        self.conversation_id = conversation_id
+        self.end = end
+        # The hash of the link's token.
+        self.link = link
+        self.ended = False
+
+
+class Guests:
+    """All guests of this process. `aclose` at the end."""
+
+    def __init__(self, db: Database, engine: Engine, feed: Feed) -> None:
+        self._db = db
+        self._engine = engine
+        self._feed = feed
+        self._guests: dict[str, set[Guest]] = {}
+        self._conversations: set[str] = set()
+        self._accounts: set[str] = set()
+        self._working: asyncio.Task[None] | None = None
+        self._rules: list[Callable[[], bool]] = []
+
+    async def aclose(self) -> None:
+        """Looks no more."""
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.gather(self._working, return_exceptions=True)
+
+    def links_need(self, rule: Callable[[], bool]) -> None:
+        """Links open nothing while `rule` says no. It is asked whenever something has changed for everybody."""
+        self._rules.append(rule)
+
+    def enter(self, account_id: str, conversation_id: str, end: Callable[[], None], link: bytes = b"") -> Guest:
+        """Somebody who has access begins to read; `end` is called once, with `ended` set, when they have it no more."""
+        guest = Guest(account_id, conversation_id, end, link)
+        self._guests.setdefault(conversation_id, set()).add(guest)
+        return guest
+
+    def leave(self, guest: Guest) -> None:
+        """Ends `enter`."""
+        guests = self._guests.get(guest.conversation_id, set())
+        guests.discard(guest)
+        if not guests:
+            self._guests.pop(guest.conversation_id, None)
+
+    def changed(self, conversation_id: str) -> None:
+        """Who has access to a conversation may be others now."""
+        self._conversations.add(conversation_id)
+        self._engine.look_soon()
+        self._look()
+
+    def account_changed(self, account_id: str) -> None:
+        """What an account, or EVERYBODY, has access to may be something else now."""
+        self._accounts.add(account_id)
+        self._engine.look_soon()
+        self._look()
+
+    def look_again(self) -> None:
+        """Looks at all that is read here: changes may have been missed."""
+        if self._guests:
+            self._conversations.update(self._guests)
+            self._look()
+
+    async def settled(self) -> None:
+        """Returns when all changes that were told have been looked at."""
+        while self._working is not None:
+            await asyncio.wait([self._working])
+
+    def _look(self) -> None:
+        if self._working is None:
+            self._working = asyncio.create_task(self._work(), name="see who has access still")
+
+    async def _work(self) -> None:
+        try:
+            while self._conversations or self._accounts:
+                conversations, self._conversations = self._conversations, set()
+                accounts, self._accounts = self._accounts, set()
+                try:
+                    await self._look_at(conversations, accounts)
+                except Exception:  # the store may be away for a while
+                    logger.exception("It could not be seen who has access still; trying again")
+                    self._conversations |= conversations
+                    self._accounts |= accounts
+                    await asyncio.sleep(_RETRY_SECONDS)
+        finally:
+            self._working = None
+
+    async def _look_at(self, conversations: set[str], accounts: set[str]) -> None:
+        followed = set(self._feed.owners())
+        told = followed if EVERYBODY in accounts else followed & accounts
+
+        async def body(tx: Tx) -> tuple[dict[str, Mapping[str, int]], set[bytes], dict[str, int]]:
+            concerned = conversations | await self._conversations_of(tx, accounts)
+            roles = {name: (await shares.audience(tx, name)).roles for name in sorted(concerned)}
+            links = {guest.link for name in concerned for guest in self._guests.get(name, ()) if guest.link}
+            opening = {link for link in links if await shares.by_token(tx, link) is not None}
+            return roles, opening, await account_events.newest(tx, sorted(told))
+
+        roles, opening, newest = await self._db.read(body)
+        if not all(rule() for rule in self._rules):
+            opening = set()
+        for conversation_id, by_account in roles.items():
+            self._engine.set_audience(conversation_id, by_account)
+            for guest in list(self._guests.get(conversation_id, ())):
+                if not (guest.link in opening if guest.link else guest.account_id in by_account):
+                    self._end(guest)
+        for account_id, number in newest.items():
+            self._feed.news_elsewhere(account_id, number)
+
+    async def _conversations_of(self, tx: Tx, accounts: Iterable[str]) -> set[str]:
+        """The conversations that are read or written here and to which these accounts have, or had, access."""
+        found: set[str] = set()
+        writing = self._engine.audiences()
+        for account_id in accounts:
+            if account_id == EVERYBODY:
+                found.update(self._guests, (name for name, roles in writing.items() if roles))
+                found |= await shares.shared_among(tx, writing.keys() - found)
+                continue
+            found.update(
+                name for name, guests in self._guests.items() if any(g.account_id == account_id for g in guests)
+            )
+            found.update(name for name, roles in writing.items() if account_id in roles)
+            found.update(item.record.conversation_id for item in await generations.running_for(tx, account_id))
+        return found & (self._guests.keys() | writing.keys())
+
+    def _end(self, guest: Guest) -> None:
+        self.leave(guest)
+        guest.ended = True
+        guest.end()
