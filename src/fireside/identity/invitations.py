@@ -22,6 +22,7 @@ from fireside.store.records import timestamp_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from fireside.gen.v1.account_pb2 import AccountRole
     from fireside.identity.links import Link, Links
     from fireside.identity.mail import Mail
     from fireside.identity.people import Admin
@@ -40,7 +41,7 @@ class Wanted(NamedTuple):
     """An invitation to make; see CreateInvitationRequest."""
 
     email: str = ""
-    role: int = 0
+    role: AccountRole = account_pb2.ACCOUNT_ROLE_MEMBER
     group_ids: Collection[str] = ()
     lifetime_seconds: float = 0
     """0 for seven days."""
@@ -75,7 +76,7 @@ class Invitations:
         now = now_us()
         invitation = Invitation(
             email=addresses.checked(wanted.email) if wanted.email else "",
-            role=account_pb2.AccountRole.ValueType(wanted.role or account_pb2.ACCOUNT_ROLE_MEMBER),
+            role=wanted.role or account_pb2.ACCOUNT_ROLE_MEMBER,
             group_ids=sorted(set(wanted.group_ids)),
             invited_by=admin.principal.name,
             create_time=timestamp_of(now),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from fireside.core.principal import Origin, Principal
+    from fireside.gen.v1.account_pb2 import AccountRole, AccountState
     from fireside.identity.changes import Changes
     from fireside.identity.links import Links
     from fireside.identity.passwords import Passwords
@@ -67,7 +68,7 @@ class NewAccount(NamedTuple):
 
     name: str
     email: str
-    role: int
+    role: AccountRole
     group_ids: Collection[str] = ()
     password: str = ""
     request_id: str = ""
@@ -78,8 +79,8 @@ class Update(NamedTuple):
 
     name: str | None = None
     email: str | None = None
-    role: int | None = None
-    state: int | None = None
+    role: AccountRole | None = None
+    state: AccountState | None = None
     group_ids: Collection[str] | None = None
     etag: str = ""
 
@@ -127,7 +128,7 @@ class People:
         """
         email = addresses.checked(wanted.email)
         password = await self._passwords.hash(wanted.password) if wanted.password else None
-        role = account_pb2.AccountRole.ValueType(wanted.role or account_pb2.ACCOUNT_ROLE_MEMBER)
+        role = wanted.role or account_pb2.ACCOUNT_ROLE_MEMBER
         given = (wanted.name, wanted.email, str(wanted.role), *sorted(wanted.group_ids))
         change = once.Repeatable(
             admin.principal.id, wanted.request_id, "create account", "\n".join(given).encode()
@@ -171,8 +172,8 @@ class People:
                 after.name = update.name.strip()
             if email is not None:
                 after.email = email
-            after.role = account_pb2.AccountRole.ValueType(update.role or before.role)
-            after.state = account_pb2.AccountState.ValueType(update.state or before.state)
+            after.role = update.role or before.role
+            after.state = update.state or before.state
             await accounts.update(tx, after)
             moved = (set[str](), set[str]())
             if update.group_ids is not None:
