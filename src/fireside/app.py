@@ -13,6 +13,8 @@ from fireside.chat.feed import Feed
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.gen.v1 import runner_pb2
+from fireside.identity.first_visit import is_loopback
+from fireside.identity.opening import Identity, IdentityOptions, open_identity
 from fireside.identity.single_user import SingleUser
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
@@ -45,12 +47,17 @@ class Seat:
 class App:
     """An open Fireside. Made by `open_app`; `drain` and then `aclose` at the end."""
 
-    def __init__(self, edge: Edge, engine: Engine, feed: Feed, readiness: Readiness, resources: AsyncExitStack) -> None:
+    def __init__(self, edge: Edge, resources: AsyncExitStack) -> None:
         self._edge = edge
-        self._engine = engine
-        self._feed = feed
-        self._readiness = readiness
+        self._engine = edge.services.engine
+        self._feed = edge.services.feed
+        self._readiness = edge.services.readiness
         self._resources = resources
+
+    @property
+    def identity(self) -> Identity:
+        """What is open of accounts."""
+        return self._edge.services.identity
 
     @property
     def asgi(self) -> Edge:
@@ -92,22 +99,34 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         await registry.open()
         stack.push_async_callback(registry.aclose)
         await db.listen(lambda topic, _payload: registry.heard(topic))
+        identity = await open_identity(db, identity_options(config), stack)
         feed = Feed(db)
         stack.push_async_callback(feed.aclose)
         feed.open()
         catalog.on_change(feed.models_changed)
         catalog.look()
-        admission = Admission(catalog)
+        admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
         await engine.open()
-        readiness = Readiness()
-        services = Services(engine, Conversations(db, feed, engine), feed, admission, registry, SingleUser(), readiness)
+        services = Services(
+            engine=engine,
+            conversations=Conversations(db, feed, engine),
+            feed=feed,
+            admission=admission,
+            registry=registry,
+            identity=identity,
+            authenticator=SingleUser() if config.single_user else identity.sessions,
+            readiness=Readiness(),
+        )
         # The name that the server is bound to is one that its users call it by.
         options = EdgeOptions(
             allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
         )
-        return App(build_asgi(services, options), engine, feed, readiness, stack.pop_all())
+        edge = build_asgi(services, options)
+        stack.push_async_callback(edge.aclose)
+        edge.open()
+        return App(edge, stack.pop_all())
 
 
 def _store_options(config: Config, seat: Seat | None) -> StoreOptions:
@@ -115,6 +134,11 @@ def _store_options(config: Config, seat: Seat | None) -> StoreOptions:
         return StoreOptions()
     # PostgreSQL takes 100 connections by default, from all processes together.
     return StoreOptions(shared=True, pool_size=max(3, 20 // config.workers))
+
+
+def identity_options(config: Config) -> IdentityOptions:
+    """What the settings say of accounts."""
+    return IdentityOptions(loopback_only=is_loopback(config.host), set_up_token=config.set_up_token)
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:

@@ -103,6 +103,9 @@ class Config:
     """Those of the file, then those of the environment; the registry has more."""
 
     model_aliases: tuple[DeclaredAlias, ...] = ()
+    set_up_token: str = field(default="", repr=False)
+    """Of the link that this start prints while nobody has an account; empty for none. No setting: cli/serve.py makes it."""
+
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where each setting that is not the default came from: `flag --port`, `environment FIRESIDE_PORT`, `file:3`."""
 
@@ -122,6 +125,11 @@ class ClientConfig:
     url: str
     tls_ca: Path | None
     data_dir: Path
+    api_key: str = field(repr=False)
+    """Empty for the one in `credentials`, if there is one."""
+
+    credentials: Path
+    """Where `fireside login` keeps keys."""
 
 
 def load(flags: Mapping[str, str | None], *, file: Path | None = None) -> Config:
@@ -148,7 +156,13 @@ def load_client(flags: Mapping[str, str | None], *, file: Path | None = None) ->
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
         raise SettingError("url", url, "http://host:port or https://host:port", found.source("url"))
-    return ClientConfig(url=url.rstrip("/"), tls_ca=found.path("tls_ca"), data_dir=found.data_dir())
+    return ClientConfig(
+        url=url.rstrip("/"),
+        tls_ca=found.path("tls_ca"),
+        data_dir=found.data_dir(),
+        api_key=found.get("api_key", str),
+        credentials=found.xdg("XDG_CONFIG_HOME", ".config") / "credentials.json",
+    )
 
 
 class _AccountsConfig(TypedDict):

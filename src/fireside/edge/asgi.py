@@ -9,68 +9,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fireside.edge.access import SCHEME_HEADER, Access
-from fireside.edge.codec import BinaryCodec, JsonCodec
+from fireside.edge.applications import SERVICES, Services, applications, request_validator
 from fireside.edge.errors import ErrorMapping
+from fireside.edge.evictions import Evictions
 from fireside.edge.guard import Guard
-from fireside.edge.health import (
-    FILE as HEALTH_FILE,
-)
-from fireside.edge.health import (
-    HealthApplication,
-    HealthCheckRequest,
-    HealthHandlers,
-    HealthListRequest,
-    Readiness,
-)
 from fireside.edge.openai.door import PREFIX as OPENAI_PREFIX
 from fireside.edge.openai.door import OpenAIDoor
 from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import Reply, send_reply
-from fireside.edge.reflection import reflection_applications
-from fireside.edge.rpc.chat import ChatHandlers
-from fireside.edge.rpc.conversations import ConversationHandlers
-from fireside.edge.rpc.models import ModelHandlers
-from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
 from fireside.edge.streams import LooseEnds, OpenStreams
-from fireside.edge.validate import Validator
 from fireside.edge.web import WebApp, default_folder
-from fireside.gen.v1 import chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2
-from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
-from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
-from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
-from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from connectrpc.codec import Codec
     from connectrpc.interceptor import MetadataInterceptor
-    from connectrpc.server import ConnectASGIApplication
-    from google.protobuf.descriptor import ServiceDescriptor
 
-    from fireside.chat.admission import Admission
-    from fireside.chat.conversations import Conversations
-    from fireside.chat.engine import Engine
-    from fireside.chat.feed import Feed
-    from fireside.edge.access import Authenticator
     from fireside.edge.plain import Receive, Scope, Send
-    from fireside.runners.registry import Registry
 
-_SERVICE_FILES = (
-    chat_service_pb2.DESCRIPTOR,
-    conversation_service_pb2.DESCRIPTOR,
-    model_service_pb2.DESCRIPTOR,
-    runner_service_pb2.DESCRIPTOR,
-)
-_SERVICES: tuple[ServiceDescriptor, ...] = tuple(
-    service for file in _SERVICE_FILES for service in file.services_by_name.values()
-)
+__all__ = ["Edge", "EdgeOptions", "Services", "build_asgi", "request_validator"]
+
 # By removing what a client says that it takes, streams stay uncompressed: gzip would hold tokens back and cost more
 # than it saves. Requests may still be compressed.
 _STREAM_PATHS = frozenset(
     f"/{service.full_name}/{method.name}"
-    for service in _SERVICES
+    for service in SERVICES
     for method in service.methods
     if method.server_streaming
 )
@@ -79,7 +43,6 @@ _NO_TRAILERS = Reply(
     200, b"", "application/grpc",
     ((b"grpc-status", b"12"), (b"grpc-message", b"this HTTP server sends no trailers: use Connect or gRPC-Web")),
 )  # fmt: skip
-_SMALL_MESSAGE = 2 * 1024 * 1024
 _VERSION_HEADER, _SCHEME_HEADER = HTTP_VERSION_HEADER.encode(), SCHEME_HEADER.encode()
 
 
@@ -104,19 +67,6 @@ class EdgeOptions:
     """Seconds that open streams get at a shutdown, after the answers have ended, before they are cut off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the edge calls."""
-
-    engine: Engine
-    conversations: Conversations
-    feed: Feed
-    admission: Admission
-    registry: Registry
-    authenticator: Authenticator
-    readiness: Readiness
-
-
 class Edge:
     """The application, and what is open in it."""
 
@@ -127,10 +77,20 @@ class Edge:
         self._options = options
         self._guard = Guard(options.allowed_hosts)
         self._web = WebApp(options.web_folder)
-        access = Access(services.authenticator, _SERVICES)
+        access = Access(services.authenticator, SERVICES)
+        self._evictions = Evictions(self.streams, services.authenticator)
+        services.identity.changes.listen(self._evictions.heard)
         self._openai = OpenAIDoor(services.engine, services.admission, access, self.streams, options.openai_max_bytes)
         interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), access, self.streams]
-        self._routes = {app.path: app for app in _applications(services, options, interceptors)}
+        self._routes = {app.path: app for app in applications(services, options.read_max_bytes, interceptors)}
+
+    def open(self) -> None:
+        """Begins to end the streams of those who were signed out."""
+        self._evictions.open()
+
+    async def aclose(self) -> None:
+        """Ends what `open` began."""
+        await self._evictions.aclose()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection's worth of ASGI: a request, or the server's start and end."""
@@ -178,41 +138,6 @@ class Edge:
 def build_asgi(services: Services, options: EdgeOptions) -> Edge:
     """The whole server as one ASGI application."""
     return Edge(services, options)
-
-
-def request_validator() -> Validator:
-    """The rules of every request of every service here."""
-    inputs = [method.input_type for service in _SERVICES for method in service.methods]
-    types = [*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR]
-    return Validator(types)  # pyright: ignore[reportArgumentType] - the stubs have two types of descriptor
-
-
-def _applications(
-    services: Services, options: EdgeOptions, interceptors: list[MetadataInterceptor[Any]]
-) -> list[ConnectASGIApplication[Any]]:
-    validator = request_validator()
-    unchecked = frozenset((chat_service_pb2.ConverseRequest,))
-    codecs: list[Codec[Any, Any]] = [BinaryCodec(validator, unchecked), JsonCodec(validator, unchecked)]
-    size = options.read_max_bytes
-    chat = ChatHandlers(services.engine, services.feed, validator)
-    conversations = ConversationHandlers(services.conversations, services.engine)
-    health = HealthHandlers(services.readiness, [service.full_name for service in _SERVICES])
-    return [
-        ChatServiceASGIApplication(chat, interceptors=interceptors, codecs=codecs, read_max_bytes=size),
-        ConversationServiceASGIApplication(
-            conversations, interceptors=interceptors, codecs=codecs, read_max_bytes=min(size, _SMALL_MESSAGE)
-        ),
-        ModelServiceASGIApplication(
-            ModelHandlers(services.admission), interceptors=interceptors, codecs=codecs,
-            read_max_bytes=64 * 1024,
-        ),
-        RunnerServiceASGIApplication(
-            RunnerHandlers(services.registry), interceptors=interceptors, codecs=codecs,
-            read_max_bytes=1024 * 1024,
-        ),
-        HealthApplication(health, interceptors, codecs),
-        *reflection_applications(_SERVICE_FILES, [HEALTH_FILE], interceptors),
-    ]  # fmt: skip
 
 
 def _is_native_grpc(scope: Scope) -> bool:

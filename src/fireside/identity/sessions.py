@@ -88,7 +88,7 @@ class Sessions:
         self._epoch = 0
         changes.listen(self._forget)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Begins to note uses and to remove what ran out."""
         self._uses.open()
 

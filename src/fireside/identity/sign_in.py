@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -11,7 +10,8 @@ from fireside.core.errors import FailedPreconditionError, PermissionDeniedError,
 from fireside.core.principal import ANONYMOUS, Origin, Principal
 from fireside.gen.v1 import account_pb2
 from fireside.gen.v1.account_pb2 import Account
-from fireside.identity import audit, tokens
+from fireside.identity import audit
+from fireside.identity.standing import must_add_second_factor
 from fireside.store import accounts, sessions
 from fireside.store.records import timestamp_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fireside.gen.v1.auth_service_pb2 import SecondFactorNeeded
     from fireside.identity.attempts import Attempts
     from fireside.identity.changes import Changes
+    from fireside.identity.first_visit import FirstVisit
     from fireside.identity.passwords import Passwords
     from fireside.identity.sessions import Sessions
     from fireside.store.db import Database
@@ -28,6 +29,7 @@ PASSWORD: Final = "password"  # noqa: S105 A way to sign in, not a password.
 SECOND_FACTOR: Final = "second factor"
 PASSKEY: Final = "passkey"
 PROVIDER: Final = "provider"
+_SET_UP: Final = "set-up"
 # What proves more than that somebody knows a password.
 _ENOUGH: Final = frozenset((SECOND_FACTOR, PASSKEY, PROVIDER))
 
@@ -68,19 +70,13 @@ class SecondFactors(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SetUpRule:
-    """Who may make the first account."""
+class State(NamedTuple):
+    """What a sign-in screen has to know of the server and of who looks at it."""
 
-    token_hash: bytes = b""
-    """Of the set-up link's token; empty when whoever comes first may."""
-
-    def check(self, token: str) -> None:
-        """PermissionDeniedError (SET_UP_TOKEN)."""
-        if self.token_hash and not hmac.compare_digest(self.token_hash, tokens.hash_of(token)):
-            raise PermissionDeniedError(
-                "SET_UP_TOKEN", "Open the set-up link that the server printed when it started: it has a token."
-            )
+    needs_set_up: bool
+    needs_set_up_token: bool
+    account: Account | None
+    must_add_second_factor: bool
 
 
 class SignIn:
@@ -94,6 +90,7 @@ class SignIn:
         passwords: Passwords,
         attempts: Attempts,
         factors: SecondFactors,
+        first: FirstVisit,
     ) -> None:
         self._db = db
         self._changes = changes
@@ -101,7 +98,7 @@ class SignIn:
         self._passwords = passwords
         self._attempts = attempts
         self._factors = factors
-        self.rule = SetUpRule()
+        self._first = first
         self._set_up = False
 
     async def is_set_up(self) -> bool:
@@ -109,16 +106,29 @@ class SignIn:
         self._set_up = self._set_up or await self._db.read(accounts.is_set_up)
         return self._set_up
 
+    async def state(self, principal: Principal, origin: Origin) -> State:
+        """What there is to do for the caller before they are signed in, and who they are then."""
+        if not await self.is_set_up():
+            return State(True, self._first.needs_token(origin), None, False)
+
+        async def body(tx: Tx) -> State:
+            account = await accounts.get(tx, principal.id) if principal.id else None
+            owes = account is not None and await must_add_second_factor(tx, account)
+            return State(False, False, account, owes)
+
+        return await self._db.read(body)
+
     async def set_up(self, newcomer: Newcomer, token: str, origin: Origin) -> SignedIn:
         """Makes the first admin, to whom all belongs that the server held. See AuthService.SetUp for the errors."""
         if await self.is_set_up():
             raise _already_set_up()
-        self._attempts.check(origin.address, "set-up")
-        try:
-            self.rule.check(token)
-        except PermissionDeniedError:
-            self._attempts.failed(origin.address, "set-up")
-            raise
+        self._attempts.check(origin.address, _SET_UP)
+        if not await self._db.read(lambda tx: self._first.allows(tx, token, origin)):
+            self._attempts.failed(origin.address, _SET_UP)
+            raise PermissionDeniedError(
+                "SET_UP_TOKEN",
+                "Open the set-up link that the server printed when it started, or its address on its own machine.",
+            )
         password = await self._passwords.hash(newcomer.password)
         wanted = Account(
             id=accounts.FIRST,
@@ -134,6 +144,7 @@ class SignIn:
             account = await accounts.set_up(tx, wanted, password)
             if account is None:
                 raise _already_set_up()
+            await self._first.end(tx)
             actor = Principal(id=account.id, name=account.name, email=account.email)
             await audit.record(tx, "setup.done", actor=actor, origin=origin, target=(account.id, account.name))
             return SignedIn(account, await self._sessions.start_in(tx, account.id, origin))

@@ -1,0 +1,135 @@
+"""Every service of the port as an ASGI application of its own, and what all of them share. Not routing: that is asgi.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fireside.edge.codec import BinaryCodec, JsonCodec
+from fireside.edge.health import FILE as HEALTH_FILE
+from fireside.edge.health import (
+    HealthApplication,
+    HealthCheckRequest,
+    HealthHandlers,
+    HealthListRequest,
+    Readiness,
+)
+from fireside.edge.reflection import reflection_applications
+from fireside.edge.rpc.auth import AuthHandlers
+from fireside.edge.rpc.chat import ChatHandlers
+from fireside.edge.rpc.conversations import ConversationHandlers
+from fireside.edge.rpc.models import ModelHandlers
+from fireside.edge.rpc.runners import RunnerHandlers
+from fireside.edge.validate import Validator
+from fireside.gen.v1 import (
+    account_service_pb2,
+    audit_service_pb2,
+    auth_service_pb2,
+    chat_service_pb2,
+    conversation_service_pb2,
+    group_service_pb2,
+    model_service_pb2,
+    people_service_pb2,
+    policy_service_pb2,
+    runner_service_pb2,
+    share_service_pb2,
+)
+from fireside.gen.v1.auth_service_connect import AuthServiceASGIApplication
+from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
+from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
+from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
+from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
+
+if TYPE_CHECKING:
+    from connectrpc.codec import Codec
+    from connectrpc.interceptor import MetadataInterceptor
+    from connectrpc.server import ConnectASGIApplication
+    from google.protobuf.descriptor import ServiceDescriptor
+
+    from fireside.chat.admission import Admission
+    from fireside.chat.conversations import Conversations
+    from fireside.chat.engine import Engine
+    from fireside.chat.feed import Feed
+    from fireside.edge.access import Authenticator
+    from fireside.identity.opening import Identity
+    from fireside.runners.registry import Registry
+
+SERVICE_FILES = (
+    account_service_pb2.DESCRIPTOR,
+    audit_service_pb2.DESCRIPTOR,
+    auth_service_pb2.DESCRIPTOR,
+    chat_service_pb2.DESCRIPTOR,
+    conversation_service_pb2.DESCRIPTOR,
+    group_service_pb2.DESCRIPTOR,
+    model_service_pb2.DESCRIPTOR,
+    people_service_pb2.DESCRIPTOR,
+    policy_service_pb2.DESCRIPTOR,
+    runner_service_pb2.DESCRIPTOR,
+    share_service_pb2.DESCRIPTOR,
+)
+SERVICES: tuple[ServiceDescriptor, ...] = tuple(
+    service for file in SERVICE_FILES for service in file.services_by_name.values()
+)
+_SMALL, _MIDDLE, _LARGE = 64 * 1024, 1024 * 1024, 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the edge calls."""
+
+    engine: Engine
+    conversations: Conversations
+    feed: Feed
+    admission: Admission
+    registry: Registry
+    identity: Identity
+    authenticator: Authenticator
+    readiness: Readiness
+
+
+class _Shared(NamedTuple):
+    interceptors: list[MetadataInterceptor[Any]]
+    codecs: list[Codec[Any, Any]]
+
+    def of(self, application: type[Any], handlers: object, read_max_bytes: int) -> ConnectASGIApplication[Any]:
+        """The application of one service. A message that is larger is RESOURCE_EXHAUSTED."""
+        made: ConnectASGIApplication[Any] = application(
+            handlers, interceptors=self.interceptors, codecs=self.codecs, read_max_bytes=read_max_bytes
+        )
+        return made
+
+
+def request_validator() -> Validator:
+    """The rules of every request of every service here."""
+    inputs = [method.input_type for service in SERVICES for method in service.methods]
+    types = [*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR]
+    return Validator(types)  # pyright: ignore[reportArgumentType] - the stubs have two types of descriptor
+
+
+def applications(
+    services: Services, read_max_bytes: int, interceptors: list[MetadataInterceptor[Any]]
+) -> list[ConnectASGIApplication[Any]]:
+    """All of them. `read_max_bytes` is for what has contents."""
+    validator = request_validator()
+    unchecked = frozenset((chat_service_pb2.ConverseRequest,))
+    shared = _Shared(interceptors, [BinaryCodec(validator, unchecked), JsonCodec(validator, unchecked)])
+    health = HealthHandlers(services.readiness, [service.full_name for service in SERVICES])
+    return [
+        shared.of(ChatServiceASGIApplication, ChatHandlers(services.engine, services.feed, validator), read_max_bytes),
+        shared.of(
+            ConversationServiceASGIApplication,
+            ConversationHandlers(services.conversations, services.engine),
+            min(read_max_bytes, _LARGE),
+        ),
+        shared.of(ModelServiceASGIApplication, ModelHandlers(services.admission), _SMALL),
+        shared.of(RunnerServiceASGIApplication, RunnerHandlers(services.registry), _MIDDLE),
+        *_of_accounts(services.identity, shared),
+        HealthApplication(health, shared.interceptors, shared.codecs),
+        *reflection_applications(SERVICE_FILES, [HEALTH_FILE], shared.interceptors),
+    ]
+
+
+def _of_accounts(identity: Identity, shared: _Shared) -> list[ConnectASGIApplication[Any]]:
+    return [
+        shared.of(AuthServiceASGIApplication, AuthHandlers(identity), _SMALL),
+    ]

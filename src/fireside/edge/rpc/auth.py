@@ -1,0 +1,108 @@
+"""AuthService: signing in and out, and making accounts. The cookie goes out here; what it means is identity's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fireside.core.principal import LOCAL
+from fireside.edge.access import caller, incoming
+from fireside.edge.cookies import clear_session, set_session
+from fireside.gen.v1 import auth_service_pb2 as pb
+from fireside.gen.v1 import permission_pb2
+from fireside.gen.v1.auth_service_connect import AuthService
+from fireside.identity.sessions import single_user
+from fireside.identity.sign_in import Newcomer
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from connectrpc.request import RequestContext
+
+    from fireside.core.principal import Origin
+    from fireside.gen.v1.account_pb2 import Account
+    from fireside.identity.opening import Identity
+    from fireside.identity.sign_in import SignedIn
+
+# The one account of a server without sign-in may also what has no name yet.
+_NAMED = frozenset(permission_pb2.Permission.values())
+
+
+class AuthHandlers(AuthService):
+    """The handlers of AuthService."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._sign_in = identity.sign_in
+
+    async def get_auth_state(
+        self, _request: pb.GetAuthStateRequest, ctx: RequestContext[pb.GetAuthStateRequest, pb.GetAuthStateResponse], /
+    ) -> pb.GetAuthStateResponse:
+        """Tells how one signs in here, and who has."""
+        principal, origin = caller(), incoming().origin
+        permissions = sorted(principal.permissions & _NAMED)
+        if principal == LOCAL:
+            return pb.GetAuthStateResponse(single_user=True, permissions=permissions)
+        policy = self._identity.policies.current
+        state = await self._sign_in.state(principal, origin)
+        return pb.GetAuthStateResponse(
+            needs_set_up=state.needs_set_up,
+            needs_set_up_token=state.needs_set_up_token,
+            sign_up=policy.sign_up,
+            account=state.account,
+            permissions=permissions,
+            link_sharing=policy.link_sharing,
+            must_add_second_factor=state.must_add_second_factor,
+        )
+
+    async def set_up(
+        self, request: pb.SetUpRequest, ctx: RequestContext[pb.SetUpRequest, pb.SetUpResponse], /
+    ) -> pb.SetUpResponse:
+        """Makes the first admin."""
+        origin = self._begin()
+        newcomer = Newcomer(request.name, request.email, request.password, request.language)
+        done = await self._sign_in.set_up(newcomer, request.token, origin)
+        return pb.SetUpResponse(account=await self._arrived(ctx, done))
+
+    async def sign_in(
+        self, request: pb.SignInRequest, ctx: RequestContext[pb.SignInRequest, pb.SignInResponse], /
+    ) -> pb.SignInResponse:
+        """Signs in by address and password."""
+        origin = self._begin()
+        done = await self._sign_in.sign_in(request.email, request.password, origin)
+        account = await self._arrived(ctx, done)
+        return pb.SignInResponse(account=account, second_factor=done.needed, pending=done.pending)
+
+    async def complete_sign_in(
+        self,
+        request: pb.CompleteSignInRequest,
+        ctx: RequestContext[pb.CompleteSignInRequest, pb.CompleteSignInResponse],
+        /,
+    ) -> pb.CompleteSignInResponse:
+        """Takes the second factor."""
+        origin = self._begin()
+        done = await self._sign_in.complete(request.challenge, request.totp_code, request.recovery_code, origin)
+        return pb.CompleteSignInResponse(account=await self._arrived(ctx, done))
+
+    async def sign_out(
+        self, _request: pb.SignOutRequest, ctx: RequestContext[pb.SignOutRequest, pb.SignOutResponse], /
+    ) -> pb.SignOutResponse:
+        """Ends the session of the call."""
+        origin = self._begin()
+        await self._sign_in.sign_out(caller(), origin)
+        clear_session(ctx, origin)
+        return pb.SignOutResponse()
+
+    def _begin(self) -> Origin:
+        """Where the call comes from. FailedPreconditionError (SINGLE_USER): there is nothing to sign in to."""
+        call = incoming()
+        if call.principal == LOCAL:
+            raise single_user()
+        return call.origin
+
+    async def _arrived(self, ctx: RequestContext[Any, Any], done: SignedIn) -> Account | None:
+        """Gives the browser its new session in place of the one that it may have had."""
+        if done.token:
+            call = incoming()
+            await self._sign_in.replace_session(call.principal)
+            set_session(ctx, call.origin, done.token)
+        return done.account
