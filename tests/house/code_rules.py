@@ -22,6 +22,11 @@ SEAM_CHOOSERS = {
     "src/fireside/store/db.py",
     # Makes the runners that are set up, so that a server without one of a kind never imports that kind's client.
     "src/fireside/runners/backends.py",
+    # What the extra `accounts` installs, each in the one file that uses it: QR codes, passkeys, OpenID Connect.
+    "src/fireside/identity/totp.py",
+    "src/fireside/identity/webauthn.py",
+    "src/fireside/identity/oidc_http.py",
+    "src/fireside/identity/oidc_tokens.py",
 }
 STORE_LIBRARIES = {"sqlite3", "asyncpg", "sqlalchemy", "alembic", "psycopg"}
 SCOPES = {"timeout", "timeout_at", "TaskGroup", "fail_after", "move_on_after", "create_task_group"}

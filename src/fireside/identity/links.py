@@ -70,6 +70,11 @@ class Links:
         found = await one_time_tokens.of_purpose(tx, purpose, now_us())
         return [link for token in found if (link := _link(token))]
 
+    async def of_owner(self, tx: Tx, purpose: str, owner: str) -> list[Link]:
+        """Those of one account that hold, the newest first."""
+        found = await one_time_tokens.of_owner(tx, purpose, owner, now_us())
+        return [link for token in found if (link := _link(token))]
+
     async def delete(self, tx: Tx, purpose: str, link_id: str) -> Link | None:
         """Ends one by its id and returns what it was; None if there is none."""
         return _link(await one_time_tokens.delete(tx, purpose, link_id))

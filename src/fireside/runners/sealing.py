@@ -23,7 +23,7 @@ class SecretKeyError(Exception):
     """The file with the secret key cannot be read, made or understood. Its text says what to do."""
 
 
-class UnsealError(Exception):
+class UnsealError(ValueError):
     """A sealed secret does not open: another secret key sealed it, it is not for this, or it is damaged."""
 
 

@@ -82,6 +82,18 @@ async def of_purpose(tx: Tx, purpose: str, now: int) -> list[OneTimeToken]:
     return [_loaded(*row) for row in rows]
 
 
+async def of_owner(tx: Tx, purpose: str, owner: str, now: int) -> list[OneTimeToken]:
+    """Those of one account that hold, the newest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM one_time_tokens WHERE owner = $1 AND purpose = $2 AND expire_time > $3"  # noqa: S608
+        " ORDER BY create_time DESC, id DESC",
+        owner,
+        purpose,
+        now,
+    )
+    return [_loaded(*row) for row in rows]
+
+
 async def delete(tx: Tx, purpose: str, token_id: str) -> OneTimeToken | None:
     """Ends one by its id and returns what it was; None if there is none."""
     rows = await tx.fetch(
