@@ -14,6 +14,7 @@ from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.gen.v1 import runner_pb2
 from fireside.identity.first_visit import is_loopback
+from fireside.identity.mail import MailOptions
 from fireside.identity.opening import Identity, IdentityOptions, open_identity
 from fireside.identity.single_user import SingleUser
 from fireside.runners import backends
@@ -138,7 +139,16 @@ def _store_options(config: Config, seat: Seat | None) -> StoreOptions:
 
 def identity_options(config: Config) -> IdentityOptions:
     """What the settings say of accounts."""
-    return IdentityOptions(loopback_only=is_loopback(config.host), set_up_token=config.set_up_token)
+    mail = MailOptions(
+        host=config.smtp_host,
+        port=config.smtp_port,
+        security=config.smtp_security,
+        user=config.smtp_user,
+        password=config.smtp_password,
+        sender=config.smtp_from,
+        public_url=config.public_url,
+    )
+    return IdentityOptions(loopback_only=is_loopback(config.host), set_up_token=config.set_up_token, mail=mail)
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:

@@ -15,10 +15,14 @@ from fireside.edge.health import (
     Readiness,
 )
 from fireside.edge.reflection import reflection_applications
+from fireside.edge.rpc.audit import AuditHandlers
 from fireside.edge.rpc.auth import AuthHandlers
 from fireside.edge.rpc.chat import ChatHandlers
 from fireside.edge.rpc.conversations import ConversationHandlers
+from fireside.edge.rpc.groups import GroupHandlers
 from fireside.edge.rpc.models import ModelHandlers
+from fireside.edge.rpc.people import PeopleHandlers
+from fireside.edge.rpc.policy import PolicyHandlers
 from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.validate import Validator
 from fireside.gen.v1 import (
@@ -34,10 +38,14 @@ from fireside.gen.v1 import (
     runner_service_pb2,
     share_service_pb2,
 )
+from fireside.gen.v1.audit_service_connect import AuditServiceASGIApplication
 from fireside.gen.v1.auth_service_connect import AuthServiceASGIApplication
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
 from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
+from fireside.gen.v1.group_service_connect import GroupServiceASGIApplication
 from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
+from fireside.gen.v1.people_service_connect import PeopleServiceASGIApplication
+from fireside.gen.v1.policy_service_connect import PolicyServiceASGIApplication
 from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
 
 if TYPE_CHECKING:
@@ -132,4 +140,8 @@ def applications(
 def _of_accounts(identity: Identity, shared: _Shared) -> list[ConnectASGIApplication[Any]]:
     return [
         shared.of(AuthServiceASGIApplication, AuthHandlers(identity), _SMALL),
+        shared.of(PeopleServiceASGIApplication, PeopleHandlers(identity.people, identity.invitations), _MIDDLE),
+        shared.of(GroupServiceASGIApplication, GroupHandlers(identity.groups), _MIDDLE),
+        shared.of(PolicyServiceASGIApplication, PolicyHandlers(identity.policies, identity.limits), _SMALL),
+        shared.of(AuditServiceASGIApplication, AuditHandlers(identity.audit_log), _SMALL),
     ]

@@ -6,16 +6,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fireside.identity.attempts import Attempts
+from fireside.identity.audit_log import AuditLog
 from fireside.identity.changes import Changes
 from fireside.identity.first_visit import FirstVisit
 from fireside.identity.group_rules import GroupRules
+from fireside.identity.groups import Groups
+from fireside.identity.invitations import Invitations
 from fireside.identity.keys import ApiKeys
 from fireside.identity.limits import Limits
 from fireside.identity.links import Links
+from fireside.identity.mail import Mail, MailOptions
 from fireside.identity.passwords import Passwords
+from fireside.identity.people import People
 from fireside.identity.server_policy import Policies
 from fireside.identity.sessions import Sessions
 from fireside.identity.sign_in import SignIn
+from fireside.identity.sign_up import Parts, SignUps
 from fireside.store import accounts
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
     from fireside.gen.v1.auth_service_pb2 import SecondFactorNeeded
     from fireside.store.db import Database
+    from fireside.store.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,12 @@ class Identity:
     keys: ApiKeys
     sessions: Sessions
     sign_in: SignIn
+    mail: Mail
+    sign_ups: SignUps
+    people: People
+    invitations: Invitations
+    groups: Groups
+    audit_log: AuditLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,8 @@ class IdentityOptions:
 
     set_up_token: str = field(default="", repr=False)
     """Of the link that makes the first account; empty for no such link."""
+
+    mail: MailOptions = field(default_factory=MailOptions)
 
 
 async def open_identity(db: Database, options: IdentityOptions, stack: AsyncExitStack) -> Identity:
@@ -75,11 +90,32 @@ async def open_identity(db: Database, options: IdentityOptions, stack: AsyncExit
     first = FirstVisit(options.loopback_only)
     if options.set_up_token and not await db.read(accounts.is_set_up):
         await db.write(lambda tx: first.offer(tx, options.set_up_token))
-    sign_in = SignIn(db, changes, sessions, passwords, attempts, _None(), first)
+    factors = _None()
+    sign_in = SignIn(db, changes, sessions, passwords, attempts, factors, first)
+    mail = Mail(options.mail)
+    stack.push_async_callback(mail.aclose)
     # Last: what listens is complete.
     stack.push_async_callback(changes.aclose)
     await changes.open()
-    return Identity(db, changes, policies, rules, limits, attempts, links, passwords, keys, sessions, sign_in)
+    return Identity(
+        db=db,
+        changes=changes,
+        policies=policies,
+        rules=rules,
+        limits=limits,
+        attempts=attempts,
+        links=links,
+        passwords=passwords,
+        keys=keys,
+        sessions=sessions,
+        sign_in=sign_in,
+        mail=mail,
+        sign_ups=SignUps(Parts(db, changes, policies, passwords, links, mail, sign_in)),
+        people=People(db, changes, links, passwords, factors),
+        invitations=Invitations(db, links, mail if mail.configured else None),
+        groups=Groups(db, changes),
+        audit_log=AuditLog(db),
+    )
 
 
 class _None:
@@ -88,3 +124,6 @@ class _None:
 
     async def complete(self, challenge: str, totp_code: str = "", recovery_code: str = "") -> str:
         return ""
+
+    async def remove_all(self, tx: Tx, account_id: str) -> None:
+        pass

@@ -12,6 +12,7 @@ from fireside.gen.v1 import permission_pb2
 from fireside.gen.v1.auth_service_connect import AuthService
 from fireside.identity.sessions import single_user
 from fireside.identity.sign_in import Newcomer
+from fireside.identity.sign_up import Applicant
 
 if TYPE_CHECKING:
     from typing import Any
@@ -51,6 +52,7 @@ class AuthHandlers(AuthService):
             account=state.account,
             permissions=permissions,
             link_sharing=policy.link_sharing,
+            mail=self._identity.mail.configured,
             must_add_second_factor=state.must_add_second_factor,
         )
 
@@ -82,6 +84,57 @@ class AuthHandlers(AuthService):
         origin = self._begin()
         done = await self._sign_in.complete(request.challenge, request.totp_code, request.recovery_code, origin)
         return pb.CompleteSignInResponse(account=await self._arrived(ctx, done))
+
+    async def sign_up(
+        self, request: pb.SignUpRequest, ctx: RequestContext[pb.SignUpRequest, pb.SignUpResponse], /
+    ) -> pb.SignUpResponse:
+        """Makes an account."""
+        origin = self._begin()
+        applicant = Applicant(
+            request.name, request.email, request.password, language=request.language, invitation=request.invitation
+        )
+        done = await self._identity.sign_ups.sign_up(applicant, origin)
+        account = await self._arrived(ctx, done.signed_in)
+        return pb.SignUpResponse(account=account, pending=done.signed_in.pending, check_mail=done.check_mail)
+
+    async def confirm_email(
+        self, request: pb.ConfirmEmailRequest, ctx: RequestContext[pb.ConfirmEmailRequest, pb.ConfirmEmailResponse], /
+    ) -> pb.ConfirmEmailResponse:
+        """Takes the link that was sent."""
+        done = await self._identity.sign_ups.confirm_email(request.token, self._begin())
+        return pb.ConfirmEmailResponse(account=await self._arrived(ctx, done), pending=done.pending)
+
+    async def get_invitation(
+        self,
+        request: pb.GetInvitationRequest,
+        ctx: RequestContext[pb.GetInvitationRequest, pb.GetInvitationResponse],
+        /,
+    ) -> pb.GetInvitationResponse:
+        """Shows an invitation to whoever has its link."""
+        self._begin()
+        found = await self._identity.sign_ups.invitation(request.token)
+        return pb.GetInvitationResponse(email=found.email, invited_by=found.invited_by)
+
+    async def request_password_reset(
+        self,
+        request: pb.RequestPasswordResetRequest,
+        ctx: RequestContext[pb.RequestPasswordResetRequest, pb.RequestPasswordResetResponse],
+        /,
+    ) -> pb.RequestPasswordResetResponse:
+        """Sends a link, if there is such an account."""
+        await self._identity.sign_ups.request_reset(request.email, self._begin())
+        return pb.RequestPasswordResetResponse()
+
+    async def reset_password(
+        self,
+        request: pb.ResetPasswordRequest,
+        ctx: RequestContext[pb.ResetPasswordRequest, pb.ResetPasswordResponse],
+        /,
+    ) -> pb.ResetPasswordResponse:
+        """Sets a password by a link."""
+        done = await self._identity.sign_ups.reset_password(request.token, request.password, self._begin())
+        account = await self._arrived(ctx, done)
+        return pb.ResetPasswordResponse(account=account, second_factor=done.needed, pending=done.pending)
 
     async def sign_out(
         self, _request: pb.SignOutRequest, ctx: RequestContext[pb.SignOutRequest, pb.SignOutResponse], /
