@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fireside.core.clock import now_us
-from fireside.core.errors import InvalidArgumentError, OutOfRangeError
+from fireside.core.errors import FailedPreconditionError, InvalidArgumentError, OutOfRangeError
 from fireside.core.ids import new_id
 from fireside.gen.v1 import account_pb2
 from fireside.gen.v1.account_pb2 import Account
 from fireside.identity import addresses, admins, audit, links, once, policy, standing
 from fireside.identity.server_policy import role_word, state_word
-from fireside.store import accounts, api_keys, groups, sessions
+from fireside.store import accounts, api_keys, groups, second_factors, sessions
 from fireside.store.records import timestamp_of
 
 if TYPE_CHECKING:
@@ -85,23 +85,14 @@ class Update(NamedTuple):
     etag: str = ""
 
 
-class Factors(Protocol):
-    """Second factors, as far as admins need them."""
-
-    async def remove_all(self, tx: Tx, account_id: str) -> None:
-        """Takes all second factors of an account away, with its recovery codes."""
-        ...
-
-
 class People:
     """See PeopleService for what the methods do and raise."""
 
-    def __init__(self, db: Database, changes: Changes, one_time: Links, passwords: Passwords, factors: Factors) -> None:
+    def __init__(self, db: Database, changes: Changes, one_time: Links, passwords: Passwords) -> None:
         self._db = db
         self._changes = changes
         self._links = one_time
         self._passwords = passwords
-        self._factors = factors
 
     async def page(self, query: Query, size: int = 0, token: str = "") -> Page:
         """Accounts by name. Raises OutOfRangeError for a bad token."""
@@ -145,7 +136,7 @@ class People:
                     state=account_pb2.ACCOUNT_STATE_ACTIVE,
                     create_time=timestamp_of(now_us()),
                 )
-                await accounts.insert(tx, account, password=password)
+                await _insert(tx, account, password)
                 await groups.set_of_account(tx, account.id, wanted.group_ids)
                 account = await _must_get(tx, account.id)
                 policy.require_as_much(admin.principal, await standing.permissions_of(tx, account))
@@ -231,7 +222,7 @@ class People:
 
         async def body(tx: Tx) -> None:
             account = await self._changeable(tx, admin, account_id)
-            await self._factors.remove_all(tx, account_id)
+            await second_factors.remove_all(tx, account_id)
             await _record(tx, admin, "second_factor.removed", account)
 
         await self._changes.write(account_id, body)
@@ -250,6 +241,19 @@ class People:
         ended = await sessions.delete_all(tx, account_id), await api_keys.delete_all(tx, account_id)
         await self._links.end_all(tx, links.PASSWORD, account_id)
         return {"sessions": str(ended[0]), "keys": str(ended[1])}
+
+
+async def _insert(tx: Tx, account: Account, password: str | None) -> None:
+    if await accounts.is_set_up(tx):
+        await accounts.insert(tx, account, password=password)
+        return
+    # As SetUp makes it: what the server held until now belongs to the first account.
+    if account.role != account_pb2.ACCOUNT_ROLE_ADMIN:
+        raise FailedPreconditionError("NOT_SET_UP", "The first account of a server has to be an admin.")
+    account.id = accounts.FIRST
+    await accounts.set_up(tx, account, password or "")
+    if password is None:
+        await accounts.set_password(tx, account.id, None)
 
 
 def _check(update: Update) -> None:
