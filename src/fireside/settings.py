@@ -222,12 +222,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="url", kind=Kind.TEXT, default="http://127.0.0.1:8080", section=CLIENT,
-        help="Server that `fireside chat` and `fireside runners` talk to.",
+        help="Server that `fireside chat`, `fireside login` and the other commands that are clients talk to.",
     ),
     Setting(
         name="tls_ca", kind=Kind.PATH, default=None, section=CLIENT,
         default_text="the system's, and the one that `--tls auto` made",
         help="PEM file with the certificate authority that those commands trust.",
+    ),
+    Setting(
+        name="api_key", kind=Kind.TEXT, default="", section=CLIENT, secret=True,
+        default_text="the one that `fireside login` made for the server",
+        help="API key that those commands, and `fireside bench`, sign in with. The environment is a better place for it "
+        "than the command line, which other users can see.",
     ),
 )  # fmt: skip
 
@@ -239,6 +245,9 @@ WORKER_SETTINGS: Final = tuple(
     for setting in SETTINGS
     if setting.section not in {CLIENT, _RUNNERS, _ACCOUNTS} and setting.name not in _NOT_OF_WORKERS
 )
+CLIENT_SETTINGS: Final = (*(BY_NAME[name] for name in ("url", "tls_ca", "api_key", "data_dir")),)
+"""What every command that is a client can be told."""
+
 GRPC_WITHOUT_EFFECT: Final = {
     "GRPC_MIN_PING_INTERVAL": "pings are answered at any rate, and none ends a connection",
     "GRPC_MAX_CONNECTION_AGE": "a connection may last as long as it is used; let a proxy in front limit its age",

@@ -13,7 +13,9 @@ from fireside.runners.scripted.runner import _WORDS as WORDS
 
 def link_to(url: str, folder: Path) -> Link:
     """Calls to a server. The certificates that it made itself are trusted if its data is in `folder`/data."""
-    return open_link(ClientConfig(url=url, tls_ca=None, data_dir=folder / "data"))
+    return open_link(
+        ClientConfig(url=url, tls_ca=None, data_dir=folder / "data", api_key="", credentials=folder / "keys.json")
+    )
 
 
 def words(count: int, start: int = 0) -> str:

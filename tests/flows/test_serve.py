@@ -26,7 +26,9 @@ from tests.server_process import ServerProcess, fireside, server_process
 
 
 def link_to(server: ServerProcess, folder: Path) -> Link:
-    return open_link(ClientConfig(url=server.url, tls_ca=None, data_dir=folder))
+    return open_link(
+        ClientConfig(url=server.url, tls_ca=None, data_dir=folder, api_key="", credentials=folder / "keys.json")
+    )
 
 
 class Reader:

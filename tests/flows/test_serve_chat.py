@@ -63,7 +63,7 @@ async def some_text(process: asyncio.subprocess.Process) -> bytes:
 
 @asynccontextmanager
 async def link_to(url: str, folder: Path) -> AsyncIterator[Link]:
-    link = open_link(ClientConfig(url=url, tls_ca=None, data_dir=folder))
+    link = open_link(ClientConfig(url=url, tls_ca=None, data_dir=folder, api_key="", credentials=folder / "keys.json"))
     try:
         yield link
     finally:

@@ -12,7 +12,7 @@ import click
 from fireside.cli.failure import INTERRUPTED, CommandError, UsageError, carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.config import ClientConfig, load_client
-from fireside.settings import BY_NAME
+from fireside.settings import CLIENT_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ Ctrl+C stops an answer."""
     "--conversation", default="", metavar="ID", help="Conversation to go on with; `last` for the one used last."
 )
 @click.option("--list-models", is_flag=True, help="List the models and leave.")
-@setting_flags([BY_NAME["url"], BY_NAME["tls_ca"], BY_NAME["data_dir"]])
+@setting_flags(CLIENT_SETTINGS)
 @config_flag
 def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | None) -> None:
     """Ask a running server, in the terminal.
@@ -54,8 +54,7 @@ def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | N
 
     Exit codes: 0 answered, 1 refused or failed, 2 a flag or setting is wrong, 3 no server, 130 stopped by Ctrl+C.
     """
-    names = ("url", "tls_ca", "data_dir")
-    flags = {name: value for name in names if isinstance(value := options[name], str)}
+    flags = {item.name: value for item in CLIENT_SETTINGS if isinstance(value := options[item.name], str)}
     config = settings_of(lambda: load_client(flags, file=file))
     asked = _question(question) if question or not (sys.stdin.isatty() or options["list_models"]) else ""
     carry_out(lambda: _run(config, options, asked))

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 from urllib.parse import urlsplit
 
 from connectrpc.code import Code
+from connectrpc.interceptor import MetadataInterceptor
 from connectrpc.protocol import ProtocolType
 from pyqwest import Client, HTTPTransport, HTTPVersion, Proxy
 
+from fireside.cli.credentials import key_for
 from fireside.cli.failure import CommandError, UnreachableError
+from fireside.gen.v1.account_service_connect import AccountServiceClient
+from fireside.gen.v1.auth_service_connect import AuthServiceClient
 from fireside.gen.v1.chat_service_connect import ChatServiceClient
 from fireside.gen.v1.conversation_service_connect import ConversationServiceClient
 from fireside.gen.v1.model_service_connect import ModelServiceClient
@@ -23,6 +27,7 @@ from fireside.gen.v1.runner_service_connect import RunnerServiceClient
 
 if TYPE_CHECKING:
     from connectrpc.errors import ConnectError
+    from connectrpc.request import RequestContext
 
     from fireside.config import ClientConfig
 
@@ -41,6 +46,22 @@ class _Common(TypedDict):
     accept_compression: tuple[()]
     send_compression: None
     http_client: Client
+    interceptors: tuple[MetadataInterceptor[None], ...]
+
+
+class _Bearer(MetadataInterceptor[None]):
+    """Sends an API key with each call; an empty one is not sent."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
+        """Adds the key."""
+        if self._key:
+            ctx.request_headers["authorization"] = f"Bearer {self._key}"
+
+    async def on_end(self, _token: None, _ctx: RequestContext[Any, Any], _error: Exception | None, /) -> None:
+        """Nothing to do after a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,8 @@ class Link:
     """Clients of the services of one server, over one connection."""
 
     url: str
+    auth: AuthServiceClient
+    account: AccountServiceClient
     chat: ChatServiceClient
     conversations: ConversationServiceClient
     models: ModelServiceClient
@@ -59,8 +82,8 @@ class Link:
         await self.transport.aclose()
 
 
-def open_link(config: ClientConfig) -> Link:
-    """Makes the clients. The connection is made with the first call. Raises CommandError for a bad certificate file."""
+def open_link(config: ClientConfig, *, key: str | None = None) -> Link:
+    """Makes the clients, which send `key`, or the one that is set or kept for the server. The connection is made with the first call. Raises CommandError for a bad certificate file."""
     authorities = _authorities(config)
     transport = HTTPTransport(
         http_version=HTTPVersion.HTTP2,
@@ -71,11 +94,16 @@ def open_link(config: ClientConfig) -> Link:
         enable_otel=False,
     )
     common = _Common(
-        protocol=ProtocolType.GRPC, accept_compression=(), send_compression=None, http_client=Client(transport)
+        protocol=ProtocolType.GRPC,
+        accept_compression=(),
+        send_compression=None,
+        http_client=Client(transport),
+        interceptors=(_Bearer(key_for(config) if key is None else key),),
     )
-
     return Link(
         config.url,
+        AuthServiceClient(config.url, **common),
+        AccountServiceClient(config.url, **common),
         ChatServiceClient(config.url, **common),
         ConversationServiceClient(config.url, **common),
         ModelServiceClient(config.url, **common),
@@ -112,6 +140,8 @@ def refused(error: ConnectError, url: str) -> CommandError:
     if error.code is Code.CANCELED and task is not None and task.cancelling():
         # connectrpc turns every cancellation into an error of its own.
         raise asyncio.CancelledError from error
+    if error.code is Code.UNAUTHENTICATED:
+        return CommandError(f"{error.message} `fireside login` signs this command in.")
     if is_final(error):
         return CommandError(error.message)
     return UnreachableError(_why_unreachable(error, url))

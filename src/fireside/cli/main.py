@@ -11,6 +11,7 @@ from fireside.cli.bench.command import bench
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
 from fireside.cli.health import health
+from fireside.cli.login import login, logout
 from fireside.cli.runners import runners
 from fireside.cli.serve import serve
 from fireside.cli.worker import worker
@@ -34,6 +35,8 @@ def version() -> None:
 
 main.add_command(serve)
 main.add_command(worker)
+main.add_command(login)
+main.add_command(logout)
 main.add_command(chat)
 main.add_command(runners)
 main.add_command(doctor)

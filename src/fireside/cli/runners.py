@@ -18,7 +18,7 @@ from fireside.cli.failure import UsageError, carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.config import load_client
 from fireside.runners.addresses import KINDS
-from fireside.settings import BY_NAME
+from fireside.settings import CLIENT_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
@@ -47,7 +47,7 @@ def _client(examples: str) -> Callable[[Callable[..., None]], click.Command]:
     """Makes a command with the flags of a client. It gets them as `file` and `flags`."""
 
     def make(function: Callable[..., None]) -> click.Command:
-        flagged = setting_flags([BY_NAME["url"], BY_NAME["tls_ca"], BY_NAME["data_dir"]])(config_flag(function))
+        flagged = setting_flags(CLIENT_SETTINGS)(config_flag(function))
         return runners.command(function.__name__.rstrip("_"), cls=ExampleCommand, epilog=examples)(flagged)
 
     return make
@@ -242,7 +242,7 @@ def _carry_out(
     file: Path | None, flags: Mapping[str, object], work: Callable[[Link], Coroutine[object, None, int]]
 ) -> None:
     """Runs the command over a link to the server, and ends the process."""
-    named = {name: value for name in ("url", "tls_ca", "data_dir") if isinstance(value := flags.get(name), str)}
+    named = {item.name: value for item in CLIENT_SETTINGS if isinstance(value := flags.get(item.name), str)}
     config = settings_of(lambda: load_client(named, file=file))
     carry_out(lambda: asyncio.run(_over_link(config, work)))
 

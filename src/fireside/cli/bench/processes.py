@@ -116,7 +116,7 @@ def own_server(folder: Path, upstream: str, flags: list[str]) -> Generator[Start
     """A Fireside with its data in `folder` whose one runner, called `bench`, is the upstream."""
     settings = folder / "bench.toml"
     settings.write_text(
-        "local_model = false\n"
+        "local_model = false\nsingle_user = true\n"
         f'[[runners]]\nname = "bench"\nkind = "openai"\naddresses = [{json.dumps(upstream)}]\nconcurrency = 0\n'
     )
     read_end, write_end = os.pipe()
