@@ -24,7 +24,7 @@ SEAM_CHOOSERS = {
     "src/fireside/runners/backends.py",
     # What the extra `accounts` installs, each in the one file that uses it: QR codes, passkeys, OpenID Connect.
     "src/fireside/identity/totp.py",
-    "src/fireside/identity/webauthn.py",
+    "src/fireside/identity/passkey_proofs.py",
     "src/fireside/identity/oidc_http.py",
     "src/fireside/identity/oidc_tokens.py",
 }

@@ -57,6 +57,10 @@ class FailedPreconditionError(FiresideError):
     """The request is fine but not in the present state; repeating it alone does not help."""
 
 
+class UnimplementedError(FiresideError):
+    """This server, as it is installed and reached, cannot do it at all."""
+
+
 class AbortedError(FiresideError):
     """The change was based on a stale etag: read again and retry."""
 

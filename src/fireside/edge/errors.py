@@ -39,6 +39,7 @@ _CODES: dict[type[errors.FiresideError], Code] = {
     errors.FailedPreconditionError: Code.FAILED_PRECONDITION,
     errors.AbortedError: Code.ABORTED,
     errors.OutOfRangeError: Code.OUT_OF_RANGE,
+    errors.UnimplementedError: Code.UNIMPLEMENTED,
     errors.ResourceExhaustedError: Code.RESOURCE_EXHAUSTED,
     errors.UnavailableError: Code.UNAVAILABLE,
     errors.DeadlineExceededError: Code.DEADLINE_EXCEEDED,
