@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fireside.identity.attempts import Attempts
 from fireside.identity.audit_log import AuditLog
 from fireside.identity.changes import Changes
+from fireside.identity.export import Exports
 from fireside.identity.first_visit import FirstVisit
 from fireside.identity.group_rules import GroupRules
 from fireside.identity.groups import Groups
@@ -16,8 +17,13 @@ from fireside.identity.keys import ApiKeys
 from fireside.identity.limits import Limits
 from fireside.identity.links import Links
 from fireside.identity.mail import Mail, MailOptions
+from fireside.identity.passkeys import Passkeys
 from fireside.identity.passwords import Passwords
 from fireside.identity.people import People
+from fireside.identity.profile import Parts as OwnParts
+from fireside.identity.profile import Profiles
+from fireside.identity.removal import Removals
+from fireside.identity.second_factors import SecondFactors
 from fireside.identity.server_policy import Policies
 from fireside.identity.sessions import Sessions
 from fireside.identity.sign_in import SignIn
@@ -27,9 +33,8 @@ from fireside.store import accounts
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from fireside.gen.v1.auth_service_pb2 import SecondFactorNeeded
+    from fireside.identity.second_factors import Sealer
     from fireside.store.db import Database
-    from fireside.store.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,13 @@ class Identity:
     keys: ApiKeys
     sessions: Sessions
     sign_in: SignIn
+    second_factors: SecondFactors
+    passkeys: Passkeys
     mail: Mail
     sign_ups: SignUps
+    removals: Removals
+    profiles: Profiles
+    exports: Exports
     people: People
     invitations: Invitations
     groups: Groups
@@ -68,8 +78,8 @@ class IdentityOptions:
     mail: MailOptions = field(default_factory=MailOptions)
 
 
-async def open_identity(db: Database, options: IdentityOptions, stack: AsyncExitStack) -> Identity:
-    """Opens the parts; `stack` closes them in reverse."""
+async def open_identity(db: Database, sealer: Sealer, options: IdentityOptions, stack: AsyncExitStack) -> Identity:
+    """Opens the parts; `stack` closes them in reverse. `sealer` encrypts secrets at rest."""
     changes = Changes(db)
     policies = Policies(db, changes)
     stack.push_async_callback(policies.aclose)
@@ -87,13 +97,12 @@ async def open_identity(db: Database, options: IdentityOptions, stack: AsyncExit
     stack.push_async_callback(sessions.aclose)
     sessions.open()
     attempts, links = Attempts(), Links()
-    first = FirstVisit(options.loopback_only)
-    if options.set_up_token and not await db.read(accounts.is_set_up):
-        await db.write(lambda tx: first.offer(tx, options.set_up_token))
-    factors = _None()
+    first = await _first_visit(db, options)
+    factors = SecondFactors(db, changes, links, sealer)
     sign_in = SignIn(db, changes, sessions, passwords, attempts, factors, first)
     mail = Mail(options.mail)
     stack.push_async_callback(mail.aclose)
+    removals = Removals(db, changes)
     # Last: what listens is complete.
     stack.push_async_callback(changes.aclose)
     await changes.open()
@@ -109,21 +118,22 @@ async def open_identity(db: Database, options: IdentityOptions, stack: AsyncExit
         keys=keys,
         sessions=sessions,
         sign_in=sign_in,
+        second_factors=factors,
+        passkeys=Passkeys(db, changes, links, options.mail.public_url),
         mail=mail,
         sign_ups=SignUps(Parts(db, changes, policies, passwords, links, mail, sign_in)),
-        people=People(db, changes, links, passwords, factors),
+        removals=removals,
+        profiles=Profiles(OwnParts(db, changes, sessions, passwords, attempts, links, mail, removals)),
+        exports=Exports(db),
+        people=People(db, changes, links, passwords),
         invitations=Invitations(db, links, mail if mail.configured else None),
         groups=Groups(db, changes),
         audit_log=AuditLog(db),
     )
 
 
-class _None:
-    async def needed(self, account_id: str) -> SecondFactorNeeded | None:
-        return None
-
-    async def complete(self, challenge: str, totp_code: str = "", recovery_code: str = "") -> str:
-        return ""
-
-    async def remove_all(self, tx: Tx, account_id: str) -> None:
-        pass
+async def _first_visit(db: Database, options: IdentityOptions) -> FirstVisit:
+    first = FirstVisit(options.loopback_only)
+    if options.set_up_token and not await db.read(accounts.is_set_up):
+        await db.write(lambda tx: first.offer(tx, options.set_up_token))
+    return first
