@@ -10,10 +10,10 @@ from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
+from fireside.chat.opening import Parts, open_shares
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.gen.v1 import runner_pb2
-from fireside.identity.first_visit import is_loopback
 from fireside.identity.mail import MailOptions
 from fireside.identity.opening import Identity, IdentityOptions, open_identity
 from fireside.identity.single_user import SingleUser
@@ -65,6 +65,11 @@ class App:
         """The ASGI application. It needs no lifespan of the server: it is open already."""
         return self._edge
 
+    async def needs_set_up(self) -> bool:
+        """Whether nobody has an account yet, on a server with accounts."""
+        single_user = self._edge.services.authenticator is not self.identity.sessions
+        return not single_user and not await self.identity.sign_in.is_set_up()
+
     async def bury(self, name: str) -> None:
         """Ends what a process of this server (its Family name) was writing when it died."""
         await self._engine.bury(name)
@@ -96,11 +101,12 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(db.close)
         catalog = Catalog(_runners(config, seat), config.default_model)
         stack.push_async_callback(catalog.aclose)
-        registry = Registry(catalog, RunnerShelf(db), sealer(config), registry_options(config))
+        secrets = sealer(config)
+        registry = Registry(catalog, RunnerShelf(db), secrets, registry_options(config))
         await registry.open()
         stack.push_async_callback(registry.aclose)
         await db.listen(lambda topic, _payload: registry.heard(topic))
-        identity = await open_identity(db, identity_options(config), stack)
+        identity = await open_identity(db, secrets, identity_options(config), stack)
         feed = Feed(db)
         stack.push_async_callback(feed.aclose)
         feed.open()
@@ -110,10 +116,15 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
         await engine.open()
+        conversations = Conversations(db, feed, engine)
+        identity.changes.listen(engine.guests.account_changed)
+        policies = identity.policies
+        shares = await open_shares(Parts(db, engine, feed, conversations), lambda: policies.current.link_sharing, stack)
         services = Services(
             engine=engine,
-            conversations=Conversations(db, feed, engine),
+            conversations=conversations,
             feed=feed,
+            shares=shares,
             admission=admission,
             registry=registry,
             identity=identity,
@@ -148,7 +159,7 @@ def identity_options(config: Config) -> IdentityOptions:
         sender=config.smtp_from,
         public_url=config.public_url,
     )
-    return IdentityOptions(loopback_only=is_loopback(config.host), set_up_token=config.set_up_token, mail=mail)
+    return IdentityOptions(loopback_only=config.loopback_only, set_up_token=config.set_up_token, mail=mail)
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:

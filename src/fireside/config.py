@@ -103,6 +103,9 @@ class Config:
     """Those of the file, then those of the environment; the registry has more."""
 
     model_aliases: tuple[DeclaredAlias, ...] = ()
+    loopback_only: bool = True
+    """Whether only this machine can reach the server; cli/serve.py knows."""
+
     set_up_token: str = field(default="", repr=False)
     """Of the link that this start prints while nobody has an account; empty for none. No setting: cli/serve.py makes it."""
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from fireside.edge.tls import TlsFiles
 
 READY: Final = "ready"
-"""To the supervisor: calls are answered."""
+"""To the supervisor: calls are answered; with NEEDS_SET_UP while nobody has an account."""
+
+NEEDS_SET_UP: Final = "set-up"
 
 STOPPING: Final = "stopping"
 """To the supervisor: no new connections are taken any more."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fireside.cli.assignment import DIED, FAILED, READY, STOPPING, Assignment, receive
+from fireside.cli.assignment import DIED, FAILED, NEEDS_SET_UP, READY, STOPPING, Assignment, receive
 from fireside.cli.listen import Listening
 from fireside.cli.serve import run_until_stopped
 from fireside.core.errors import FiresideError
@@ -54,6 +54,7 @@ class _Member:
         self._assignment = assignment
         self._channel = channel
         self._hearing: asyncio.Task[None] | None = None
+        self._needs_set_up = False
 
     async def open(self, config: Config) -> Served:
         """What server.py serves."""
@@ -72,8 +73,13 @@ class _Member:
         if part.local_address:
             local = BackendOptions(name="local", addresses=(part.local_address,), secret=part.local_token)
         app = await open_app(config, Seat(Family(part.name, part.members, part.dead), local))
+        self._needs_set_up = await app.needs_set_up()
         self._hearing = asyncio.create_task(self._hear(app), name="hear the supervisor")
         return app
+
+    def ready(self) -> None:
+        """Tells the supervisor that calls are answered."""
+        tell(self._channel, READY, *([NEEDS_SET_UP] if self._needs_set_up else []))
 
     async def _hear(self, app: App | None) -> None:
         reader, _writer = await asyncio.open_connection(sock=self._channel.dup())
@@ -104,10 +110,7 @@ def main(descriptor: int) -> int:
     from fireside.cli import server
 
     try:
-        run_until_stopped(
-            lambda ready: server.run(config, listening, assignment.tls, ready, member.open),
-            lambda: tell(channel, READY),
-        )
+        run_until_stopped(lambda ready: server.run(config, listening, assignment.tls, ready, member.open), member.ready)
     except FiresideError as error:
         tell(channel, FAILED, error.message)
         return 1

@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import secrets
 import socket
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from fireside.cli.descriptors import allow_many_connections
 from fireside.cli.failure import CommandError, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.cli.listen import Listening, listen
-from fireside.config import Config, load
+from fireside.config import Config, SettingError, load
 from fireside.core.errors import FiresideError
 from fireside.settings import BY_NAME, SERVER_SETTINGS
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
+    from fireside.app import App
     from fireside.edge.tls import TlsFiles
 
 logger = logging.getLogger(__name__)
@@ -69,10 +71,16 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
     listening.probe(config.grpc_keepalive_time, config.grpc_keepalive_timeout)
     code = 0
     try:
+        settings_of(lambda: _refuse_others(config, listening))
         make_data_dir(config)
         tls = certificates(config)
         _warn(config, listening)
-        config = replace(config, allowed_hosts=(*config.allowed_hosts, *machine_names()))
+        config = replace(
+            config,
+            allowed_hosts=(*config.allowed_hosts, *machine_names()),
+            loopback_only=listening.loopback,
+            set_up_token="" if config.single_user or listening.loopback else secrets.token_urlsafe(32),
+        )
         if config.workers > 1:
             code = _supervise(config, listening, tls, ready_fd)
         else:
@@ -116,17 +124,30 @@ def _run(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: i
     # Nothing that is imported ever becomes garbage: looking for it costs an eighth of the start, and later each
     # collection time that a token waits.
     gc.disable()
+    from fireside.app import open_app
     from fireside.cli import server
 
+    needs_set_up = False
+
+    async def opening(config: Config) -> App:
+        nonlocal needs_set_up
+        app = await open_app(config)
+        needs_set_up = await app.needs_set_up()
+        return app
+
     run_until_stopped(
-        lambda ready: server.run(config, listening, tls, ready), lambda: _announce(config, listening, tls, ready_fd)
+        lambda ready: server.run(config, listening, tls, ready, opening),
+        lambda: _announce(config, listening, tls, ready_fd, needs_set_up=needs_set_up),
     )
 
 
 def _supervise(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> int:
     from fireside.cli.supervisor import supervise
 
-    return supervise(config, listening, tls, lambda: _announce(config, listening, tls, ready_fd))
+    def announce(*, needs_set_up: bool) -> None:
+        _announce(config, listening, tls, ready_fd, needs_set_up=needs_set_up)
+
+    return supervise(config, listening, tls, announce)
 
 
 def make_data_dir(config: Config) -> None:
@@ -169,14 +190,23 @@ def _warn(config: Config, listening: Listening) -> None:
             "Use --tls auto, or --tls-cert and --tls-key.",
             err=True,
         )
-    click.echo(
-        "Warning: there are no accounts yet. Everyone who reaches this server shares one workspace: "
-        "they read, write and delete the same conversations.",
-        err=True,
-    )
 
 
-def _announce(config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None) -> None:
+def _refuse_others(config: Config, listening: Listening) -> None:
+    """Raises SettingError when others could reach a server that takes everybody for the one account."""
+    if config.single_user and not listening.loopback:
+        source = config.sources.get("single_user", "default")
+        raise SettingError(
+            "single_user",
+            "true",
+            f"an address of this machine alone, such as 127.0.0.1, as host (not {config.host})",
+            source,
+        )
+
+
+def _announce(
+    config: Config, listening: Listening, tls: TlsFiles | None, ready_fd: int | None, *, needs_set_up: bool
+) -> None:
     url = listening.url("https" if tls else "http")
     if not config.port_asked and listening.port != BY_NAME["port"].default:
         click.echo(f"Port {BY_NAME['port'].default} is taken, so this is port {listening.port}.", err=True)
@@ -189,4 +219,11 @@ def _announce(config: Config, listening: Listening, tls: TlsFiles | None, ready_
         )
     more = ", and at every other address of this machine" if listening.everywhere else ""
     click.echo(f"Fireside is ready at {url}{more} (Ctrl+C stops it)")
+    if needs_set_up and listening.loopback:
+        click.echo("Nobody has an account yet: whoever opens this address first makes the admin's.")
+    elif needs_set_up:
+        click.echo(
+            f"Nobody has an account yet. Make the admin's with this link: {url}/setup#{config.set_up_token}\n"
+            "It holds until that is done; from another machine, put this one's name or address into it."
+        )
     tell_program(ready_fd, listening, url)

@@ -16,7 +16,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fireside.cli import assignment as wire
 from fireside.cli.assignment import Assignment
@@ -26,7 +26,7 @@ from fireside.core.ids import new_id
 from fireside.store.hold import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Sequence
 
     from fireside.config import Config
     from fireside.edge.tls import TlsFiles
@@ -40,6 +40,14 @@ _WELL_SECONDS = 30.0
 _MARGIN = 1.0
 _MODEL_SECONDS = 2.0
 _MOST_DEAD = 64
+
+
+class Announce(Protocol):
+    """Says that the server is ready."""
+
+    def __call__(self, *, needs_set_up: bool) -> None:
+        """`needs_set_up`: nobody has an account yet."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -71,7 +79,7 @@ class _Member:
                 self.channel.send((" ".join(words) + "\n").encode(), socket.MSG_DONTWAIT)
 
 
-def supervise(config: Config, listening: Listening, tls: TlsFiles | None, announce: Callable[[], None]) -> int:
+def supervise(config: Config, listening: Listening, tls: TlsFiles | None, announce: Announce) -> int:
     """Serves by `config.workers` processes until SIGTERM or SIGINT; the exit code. `announce` is called once all are ready.
 
     Raises CommandError when a process cannot start at first, and the errors of store.hold.
@@ -108,8 +116,9 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._failed = False
         self._started = False
+        self._needs_set_up = False
 
-    async def run(self, announce: Callable[[], None]) -> int:
+    async def run(self, announce: Announce) -> int:
         """See `supervise`."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,7 +132,7 @@ class Supervisor:
             await self._until_ready()
             if not self._stop.is_set() and not self._failed:
                 self._started = True
-                announce()
+                announce(needs_set_up=self._needs_set_up)
                 await self._stop.wait()
         finally:
             ended_well = await self._end()
@@ -223,6 +232,7 @@ class Supervisor:
     def _hear(self, member: _Member, line: str) -> None:
         word, _, rest = line.partition(" ")
         if word == wire.READY:
+            self._needs_set_up = self._needs_set_up or rest == wire.NEEDS_SET_UP
             member.ready.set()
         elif word == wire.STOPPING:
             member.stopping.set()
