@@ -15,6 +15,7 @@ from fireside.edge.health import (
     Readiness,
 )
 from fireside.edge.reflection import reflection_applications
+from fireside.edge.rpc.account import AccountHandlers
 from fireside.edge.rpc.audit import AuditHandlers
 from fireside.edge.rpc.auth import AuthHandlers
 from fireside.edge.rpc.chat import ChatHandlers
@@ -24,6 +25,7 @@ from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.people import PeopleHandlers
 from fireside.edge.rpc.policy import PolicyHandlers
 from fireside.edge.rpc.runners import RunnerHandlers
+from fireside.edge.rpc.shares import ShareHandlers
 from fireside.edge.validate import Validator
 from fireside.gen.v1 import (
     account_service_pb2,
@@ -38,6 +40,7 @@ from fireside.gen.v1 import (
     runner_service_pb2,
     share_service_pb2,
 )
+from fireside.gen.v1.account_service_connect import AccountServiceASGIApplication
 from fireside.gen.v1.audit_service_connect import AuditServiceASGIApplication
 from fireside.gen.v1.auth_service_connect import AuthServiceASGIApplication
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
@@ -47,6 +50,7 @@ from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
 from fireside.gen.v1.people_service_connect import PeopleServiceASGIApplication
 from fireside.gen.v1.policy_service_connect import PolicyServiceASGIApplication
 from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
+from fireside.gen.v1.share_service_connect import ShareServiceASGIApplication
 
 if TYPE_CHECKING:
     from connectrpc.codec import Codec
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
     from fireside.chat.conversations import Conversations
     from fireside.chat.engine import Engine
     from fireside.chat.feed import Feed
+    from fireside.chat.opening import Shares
     from fireside.edge.access import Authenticator
     from fireside.identity.opening import Identity
     from fireside.runners.registry import Registry
@@ -88,6 +93,7 @@ class Services:
     engine: Engine
     conversations: Conversations
     feed: Feed
+    shares: Shares
     admission: Admission
     registry: Registry
     identity: Identity
@@ -131,6 +137,7 @@ def applications(
         ),
         shared.of(ModelServiceASGIApplication, ModelHandlers(services.admission), _SMALL),
         shared.of(RunnerServiceASGIApplication, RunnerHandlers(services.registry), _MIDDLE),
+        shared.of(ShareServiceASGIApplication, ShareHandlers(*services.shares), _SMALL),
         *_of_accounts(services.identity, shared),
         HealthApplication(health, shared.interceptors, shared.codecs),
         *reflection_applications(SERVICE_FILES, [HEALTH_FILE], shared.interceptors),
@@ -140,6 +147,7 @@ def applications(
 def _of_accounts(identity: Identity, shared: _Shared) -> list[ConnectASGIApplication[Any]]:
     return [
         shared.of(AuthServiceASGIApplication, AuthHandlers(identity), _SMALL),
+        shared.of(AccountServiceASGIApplication, AccountHandlers(identity), _SMALL),
         shared.of(PeopleServiceASGIApplication, PeopleHandlers(identity.people, identity.invitations), _MIDDLE),
         shared.of(GroupServiceASGIApplication, GroupHandlers(identity.groups), _MIDDLE),
         shared.of(PolicyServiceASGIApplication, PolicyHandlers(identity.policies, identity.limits), _SMALL),

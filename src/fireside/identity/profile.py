@@ -131,6 +131,21 @@ class Profiles:
 
         return await self._changes.write(principal.id, body)
 
+    async def revoke_others(self, principal: Principal, origin: Origin) -> int:
+        """Ends all sessions of the account but the one that calls, and their streams. Returns how many."""
+
+        async def body(tx: Tx) -> int:
+            ended = await sessions.delete_all(tx, principal.id, principal.credential)
+            if ended:
+                target = (principal.id, principal.name)
+                details = {"sessions": str(ended)}
+                await audit.record(
+                    tx, "session.revoked", actor=principal, origin=origin, target=target, details=details
+                )
+            return ended
+
+        return await self._changes.write(principal.id, body)
+
     async def remove(self, principal: Principal, origin: Origin, email: str) -> None:
         """Removes the account and all that belongs to it. InvalidArgumentError (EMAIL_MISMATCH)."""
         account = await self.get(principal)
