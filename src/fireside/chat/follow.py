@@ -85,6 +85,12 @@ class Follower:
         self._distant: dict[str, str] = {}
         self._sent = time.monotonic()
         self._finishing = False
+        self._failure: FiresideError | None = None
+
+    def fail(self, error: FiresideError) -> None:
+        """Has `batches` raise an error."""
+        self._failure = error
+        self._bell.set()
 
     def ring(self, place: _Place) -> None:
         """A live log has news."""
@@ -193,18 +199,15 @@ class Follower:
             if self._events is not None and (payload := await self._events.read()):
                 sent = True
                 yield FollowBatch("", payload)
-            while self._lost:
+            while (waiting := self._waiting()) is not None:
                 sent = True
-                yield self._lost.pop()
-            while not self._replayed.empty():
-                sent = True
-                yield self._replayed.get_nowait()
+                yield waiting
             for place in list(self._ready):
                 if (batch := self._take(place)) is not None:
                     sent = True
                     yield batch
-            if self._feed.closed:
-                raise shutting_down()
+            if (failure := shutting_down() if self._feed.closed else self._failure) is not None:
+                raise failure
             if sent:
                 self._sent = time.monotonic()
             elif self._events is not None and self._due(self._sent):
@@ -225,6 +228,11 @@ class Follower:
             self._feed.detach(self._principal, self._bell)
             self._events = None
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _waiting(self) -> FollowBatch | None:
+        if self._lost:
+            return self._lost.pop()
+        return None if self._replayed.empty() else self._replayed.get_nowait()
 
     def _expel(self, generation_id: str) -> None:
         self.unfollow(generation_id)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.identity.changes import EVERYBODY
 from fireside.store import account_events, generations, shares
@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+# Whatever remembers something of everybody reads it again now; by then it has.
+_SECOND_LOOK_SECONDS = 0.4
+
+
+class Link(NamedTuple):
+    """The link that somebody reads by: the hash of its token, and whether the server's policy lets them."""
+
+    token_hash: bytes
+    allowed: Callable[[], bool]
 
 
 class Guest:
@@ -30,13 +39,20 @@ class Guest:
 
     __slots__ = ("account_id", "conversation_id", "end", "ended", "link")
 
-    def __init__(self, account_id: str, conversation_id: str, end: Callable[[], None], link: bytes = b"") -> None:
+    def __init__(
+        self, account_id: str, conversation_id: str, end: Callable[[], None], link: Link | None = None
+    ) -> None:
         self.account_id = account_id
         self.conversation_id = conversation_id
         self.end = end
-        # The hash of the link's token.
         self.link = link
         self.ended = False
+
+    def has_access(self, accounts: Mapping[str, int], links: set[bytes]) -> bool:
+        """Whether they have, if these accounts and links do."""
+        if self.link is None:
+            return self.account_id in accounts
+        return self.link.token_hash in links and self.link.allowed()
 
 
 class Guests:
@@ -50,19 +66,22 @@ class Guests:
         self._conversations: set[str] = set()
         self._accounts: set[str] = set()
         self._working: asyncio.Task[None] | None = None
-        self._rules: list[Callable[[], bool]] = []
+        self._again: asyncio.TimerHandle | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     async def aclose(self) -> None:
         """Looks no more."""
+        if self._again is not None:
+            self._again.cancel()
         if self._working is not None:
             self._working.cancel()
             await asyncio.gather(self._working, return_exceptions=True)
 
-    def links_need(self, rule: Callable[[], bool]) -> None:
-        """Links open nothing while `rule` says no. It is asked whenever something has changed for everybody."""
-        self._rules.append(rule)
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Calls `listener` whenever access may have changed, to whatever."""
+        self._listeners.append(listener)
 
-    def enter(self, account_id: str, conversation_id: str, end: Callable[[], None], link: bytes = b"") -> Guest:
+    def enter(self, account_id: str, conversation_id: str, end: Callable[[], None], link: Link | None = None) -> Guest:
         """Somebody who has access begins to read; `end` is called once, with `ended` set, when they have it no more."""
         guest = Guest(account_id, conversation_id, end, link)
         self._guests.setdefault(conversation_id, set()).add(guest)
@@ -85,6 +104,13 @@ class Guests:
         """What an account, or EVERYBODY, has access to may be something else now."""
         self._accounts.add(account_id)
         self._engine.look_soon()
+        self._look()
+        if account_id == EVERYBODY and self._again is None:
+            self._again = asyncio.get_running_loop().call_later(_SECOND_LOOK_SECONDS, self._look_at_everybody)
+
+    def _look_at_everybody(self) -> None:
+        self._again = None
+        self._accounts.add(EVERYBODY)
         self._look()
 
     def look_again(self) -> None:
@@ -124,18 +150,18 @@ class Guests:
         async def body(tx: Tx) -> tuple[dict[str, Mapping[str, int]], set[bytes], dict[str, int]]:
             concerned = conversations | await self._conversations_of(tx, accounts)
             roles = {name: (await shares.audience(tx, name)).roles for name in sorted(concerned)}
-            links = {guest.link for name in concerned for guest in self._guests.get(name, ()) if guest.link}
+            links = {g.link.token_hash for name in concerned for g in self._guests.get(name, ()) if g.link is not None}
             opening = {link for link in links if await shares.by_token(tx, link) is not None}
             return roles, opening, await account_events.newest(tx, sorted(told))
 
         roles, opening, newest = await self._db.read(body)
-        if not all(rule() for rule in self._rules):
-            opening = set()
         for conversation_id, by_account in roles.items():
             self._engine.set_audience(conversation_id, by_account)
             for guest in list(self._guests.get(conversation_id, ())):
-                if not (guest.link in opening if guest.link else guest.account_id in by_account):
+                if not guest.has_access(by_account, opening):
                     self._end(guest)
+        for listener in self._listeners:
+            listener()
         for account_id, number in newest.items():
             self._feed.news_elsewhere(account_id, number)
 
