@@ -45,6 +45,13 @@ class Asked(NamedTuple):
     challenge: str
 
 
+class Answer(NamedTuple):
+    """What the browser answered to it."""
+
+    challenge: str
+    credential_json: str
+
+
 class _Taken(NamedTuple):
     """A challenge that was answered, and the passkey that the answer names."""
 
@@ -91,16 +98,14 @@ class Passkeys:
         owner = Owner(principal.id, principal.email or principal.name or principal.id, principal.name)
         return Asked(passkey_proofs.ask_for_new(party, owner, nonce, [each.credential_id for each in known]), token)
 
-    async def finish(
-        self, principal: Principal, origin: Origin, challenge: str, credential_json: str, name: str
-    ) -> Passkey:
+    async def finish(self, principal: Principal, origin: Origin, answer: Answer, name: str) -> Passkey:
         """Adds it. InvalidArgumentError (PASSKEY_WRONG)."""
         party = self._party(origin)
-        taken = await self._db.write(lambda tx: self._take(tx, challenge, challenges.PASSKEY_NEW))
+        taken = await self._db.write(lambda tx: self._take(tx, answer.challenge, challenges.PASSKEY_NEW))
         if taken is None or taken.owner != principal.id:
             raise _not_added()
         try:
-            made = passkey_proofs.check_new(party, taken.nonce, credential_json)
+            made = passkey_proofs.check_new(party, taken.nonce, answer.credential_json)
         except ProofError:
             raise _not_added() from None
         stored = StoredPasskey(principal.id, Passkey(id=new_id(), name=name), made.id, made.public_key, made.sign_count)
@@ -147,16 +152,16 @@ class Passkeys:
         known, token = await self._db.write(body)
         return Asked(passkey_proofs.ask_for_proof(party, nonce, known), token)
 
-    async def finish_sign_in(self, challenge: str, credential_json: str, origin: Origin) -> str:
+    async def finish_sign_in(self, answer: Answer, origin: Origin) -> str:
         """The account that signed in. UnauthenticatedError (PASSKEY_WRONG)."""
         party = self._party(origin)
         try:
-            credential_id, handle = passkey_proofs.credential_of(credential_json)
+            credential_id, handle = passkey_proofs.credential_of(answer.credential_json)
         except ProofError:
             raise _wrong() from None
 
         async def take(tx: Tx) -> _Taken | None:
-            taken = await self._take(tx, challenge, challenges.PASSKEY_ALONE, challenges.PASSKEY_SECOND)
+            taken = await self._take(tx, answer.challenge, challenges.PASSKEY_ALONE, challenges.PASSKEY_SECOND)
             return taken and taken._replace(passkey=await second_factors.passkey(tx, credential_id))
 
         # Whether the answer is right or not, there is no second one.
@@ -169,7 +174,7 @@ class Passkeys:
             raise _wrong()
         known = NewCredential(stored.credential_id, stored.public_key, stored.sign_count)
         try:
-            sign_count = passkey_proofs.check_proof(party, taken.nonce, credential_json, known, alone=alone)
+            sign_count = passkey_proofs.check_proof(party, taken.nonce, answer.credential_json, known, alone=alone)
         except ProofError:
             raise _wrong() from None
 

@@ -16,6 +16,8 @@ from fireside.store import accounts, sessions
 from fireside.store.records import timestamp_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from fireside.gen.v1.auth_service_pb2 import SecondFactorNeeded
     from fireside.identity.attempts import Attempts
     from fireside.identity.changes import Changes
@@ -173,17 +175,23 @@ class SignIn:
     async def complete(self, challenge: str, totp_code: str, recovery_code: str, origin: Origin) -> SignedIn:
         """Signs in by a second factor. UnauthenticatedError (CODE_WRONG, CHALLENGE_ENDED), and what `finish` raises."""
         # Whose challenge it is, is told by no address that anybody types: it counts by itself.
-        self._attempts.check(origin.address, challenge)
+        return await self.by_proof(
+            lambda: self._factors.complete(challenge, totp_code, recovery_code), challenge, origin, how=SECOND_FACTOR
+        )
+
+    async def by_proof(self, proof: Callable[[], Awaitable[str]], typed: str, origin: Origin, *, how: str) -> SignedIn:
+        """Signs in as the account that `proof` comes to; its UnauthenticatedError counts as a wrong try of `typed`."""
+        self._attempts.check(origin.address, typed)
         try:
-            account_id = await self._factors.complete(challenge, totp_code, recovery_code)
+            account_id = await proof()
         except UnauthenticatedError:
-            self._attempts.failed(origin.address, challenge)
-            await self._failed(ANONYMOUS, origin, SECOND_FACTOR)
+            self._attempts.failed(origin.address, typed)
+            await self._failed(ANONYMOUS, origin, how)
             raise
         account = await self._db.read(lambda tx: accounts.get(tx, account_id))
         if account is None:
             raise UnauthenticatedError("CHALLENGE_ENDED", "This took too long. Sign in again.")
-        return await self.finish(account, origin, how=SECOND_FACTOR)
+        return await self.finish(account, origin, how=how)
 
     async def finish(self, account: Account, origin: Origin, *, how: str) -> SignedIn:
         """Starts a session for who proved to be `account` by `how`, unless more is needed or the account waits.

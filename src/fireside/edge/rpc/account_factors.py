@@ -80,32 +80,6 @@ class FactorHandlers(AccountService):
     async def finish_passkey(
         self, request: pb.FinishPasskeyRequest, _ctx: Ctx[pb.FinishPasskeyRequest, pb.FinishPasskeyResponse], /
     ) -> pb.FinishPasskeyResponse:
-        """Adds the passkey."""
-        call = _call()
-        passkey = await self._passkeys.finish(
-            call.principal, call.origin, request.challenge, request.credential_json, request.name
-        )
-        return pb.FinishPasskeyResponse(passkey=passkey)
-
-    async def remove_passkey(
-        self, request: pb.RemovePasskeyRequest, _ctx: Ctx[pb.RemovePasskeyRequest, pb.RemovePasskeyResponse], /
-    ) -> pb.RemovePasskeyResponse:
-        """Forgets a passkey."""
-        call = await self._fresh()
-        await self._passkeys.remove(call.principal, call.origin, request.passkey_id)
-        return pb.RemovePasskeyResponse()
-
-    async def begin_passkey(
-        self, _request: pb.BeginPasskeyRequest, _ctx: Ctx[pb.BeginPasskeyRequest, pb.BeginPasskeyResponse], /
-    ) -> pb.BeginPasskeyResponse:
-        """Starts adding a passkey."""
-        call = await self._fresh()
-        asked = await self._passkeys.begin(call.principal, call.origin)
-        return pb.BeginPasskeyResponse(options_json=asked.options_json, challenge=asked.challenge)
-
-    async def finish_passkey(
-        self, request: pb.FinishPasskeyRequest, _ctx: Ctx[pb.FinishPasskeyRequest, pb.FinishPasskeyResponse], /
-    ) -> pb.FinishPasskeyResponse:
         """Adds it."""
         call = _call()
         answer = Answer(request.challenge, request.credential_json)

@@ -10,8 +10,9 @@ from fireside.edge.cookies import clear_session, set_session
 from fireside.gen.v1 import auth_service_pb2 as pb
 from fireside.gen.v1 import permission_pb2
 from fireside.gen.v1.auth_service_connect import AuthService
+from fireside.identity.passkeys import Answer
 from fireside.identity.sessions import single_user
-from fireside.identity.sign_in import Newcomer
+from fireside.identity.sign_in import PASSKEY, Newcomer
 from fireside.identity.sign_up import Applicant
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class AuthHandlers(AuthService):
             account=state.account,
             permissions=permissions,
             link_sharing=policy.link_sharing,
+            passkeys=self._identity.passkeys.usable(origin),
             mail=self._identity.mail.configured,
             must_add_second_factor=state.must_add_second_factor,
         )
@@ -135,6 +137,30 @@ class AuthHandlers(AuthService):
         done = await self._identity.sign_ups.reset_password(request.token, request.password, self._begin())
         account = await self._arrived(ctx, done)
         return pb.ResetPasswordResponse(account=account, second_factor=done.needed, pending=done.pending)
+
+    async def begin_passkey_sign_in(
+        self,
+        request: pb.BeginPasskeySignInRequest,
+        ctx: RequestContext[pb.BeginPasskeySignInRequest, pb.BeginPasskeySignInResponse],
+        /,
+    ) -> pb.BeginPasskeySignInResponse:
+        """Starts signing in with a passkey."""
+        asked = await self._identity.passkeys.begin_sign_in(request.challenge, self._begin())
+        return pb.BeginPasskeySignInResponse(options_json=asked.options_json, challenge=asked.challenge)
+
+    async def finish_passkey_sign_in(
+        self,
+        request: pb.FinishPasskeySignInRequest,
+        ctx: RequestContext[pb.FinishPasskeySignInRequest, pb.FinishPasskeySignInResponse],
+        /,
+    ) -> pb.FinishPasskeySignInResponse:
+        """Signs in with a passkey."""
+        origin, answer = self._begin(), Answer(request.challenge, request.credential_json)
+        passkeys = self._identity.passkeys
+        done = await self._sign_in.by_proof(
+            lambda: passkeys.finish_sign_in(answer, origin), request.challenge, origin, how=PASSKEY
+        )
+        return pb.FinishPasskeySignInResponse(account=await self._arrived(ctx, done), pending=done.pending)
 
     async def sign_out(
         self, _request: pb.SignOutRequest, ctx: RequestContext[pb.SignOutRequest, pb.SignOutResponse], /
