@@ -292,6 +292,12 @@ async def _end(tx: Tx, share: Share) -> list[News]:
     return await _write_each(tx, conversation.id, events)
 
 
+async def end_shares_of(tx: Tx, owner: str) -> tuple[list[News], set[str]]:
+    """Removes all shares of an account that is about to go: the news, and the conversations."""
+    ended = await shares.of_owner(tx, owner)
+    return [news for share in ended for news in await _end(tx, share)], {share.conversation_id for share in ended}
+
+
 async def _write_each(tx: Tx, conversation_id: str, events: dict[str, list[AccountEvent]]) -> list[News]:
     await tx.notify(notes.ACCESS, conversation_id)
     # In the order of write_news.

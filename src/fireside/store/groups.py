@@ -8,6 +8,7 @@ from fireside.core.clock import now_us
 from fireside.core.errors import NotFoundError
 from fireside.core.ids import etag_of
 from fireside.gen.v1.group_pb2 import Group
+from fireside.store import shares
 from fireside.store.folding import fold
 from fireside.store.records import bytes_of, int_of, revision_of, str_of
 from fireside.store.tx import StaleRowError
@@ -55,7 +56,8 @@ async def update(tx: Tx, group: Group) -> Group:
 
 
 async def delete(tx: Tx, group_id: str) -> bool:
-    """Removes a group. Whether there was one."""
+    """Removes a group, and tells its members of the conversations that they have no more. Whether there was one."""
+    await shares.delete_of_group(tx, group_id, sorted(await members(tx, group_id)))
     return await tx.execute("DELETE FROM groups WHERE id = $1", group_id) > 0
 
 
@@ -103,20 +105,28 @@ async def members(tx: Tx, group_id: str) -> set[str]:
 
 
 async def add_members(tx: Tx, group_id: str, account_ids: Iterable[str]) -> None:
-    """Puts accounts into a group; those that are in it stay, and no provider takes them away. NotFoundError."""
+    """Puts accounts into a group; those that are in it stay, and no provider takes them away. NotFoundError.
+
+    Whoever is new is told of the conversations that are shared with it.
+    """
+    wanted = list(account_ids)
+    new = set(wanted) - await members(tx, group_id)
     await tx.execute_many(
         "INSERT INTO group_members (group_id, account_id, by_provider) VALUES ($1, $2, 0)"
         " ON CONFLICT (group_id, account_id) DO UPDATE SET by_provider = 0",
-        [(group_id, account_id) for account_id in account_ids],
+        [(group_id, account_id) for account_id in wanted],
     )
+    await shares.joined(tx, group_id, sorted(new))
 
 
 async def remove_members(tx: Tx, group_id: str, account_ids: Iterable[str]) -> None:
-    """Takes accounts out of a group."""
+    """Takes accounts out of a group, and tells them of the conversations that they have no more."""
+    gone = list(account_ids)
     await tx.execute_many(
         "DELETE FROM group_members WHERE group_id = $1 AND account_id = $2",
-        [(group_id, account_id) for account_id in account_ids],
+        [(group_id, account_id) for account_id in gone],
     )
+    await shares.left(tx, group_id, gone)
 
 
 async def set_of_account(tx: Tx, account_id: str, group_ids: Collection[str]) -> tuple[set[str], set[str]]:
@@ -148,6 +158,8 @@ async def follow_provider(tx: Tx, account_id: str, names: Collection[str]) -> bo
         "INSERT INTO group_members (group_id, account_id, by_provider) VALUES ($1, $2, 1)",
         [(group_id, account_id) for group_id in added],
     )
+    for group_id in added:
+        await shares.joined(tx, group_id, [account_id])
     for group_id in gone:
         await remove_members(tx, group_id, [account_id])
     return bool(added or gone)

@@ -241,6 +241,15 @@ async def over(tx: Tx, limit: int) -> list[Share]:
     return [_loaded(row) for row in rows]
 
 
+async def of_owner(tx: Tx, account_id: str) -> list[Share]:
+    """The shares of all conversations of an account."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM shares s JOIN conversations c ON c.id = s.conversation_id WHERE c.owner = $1",  # noqa: S608
+        account_id,
+    )
+    return [_loaded(row) for row in rows]
+
+
 async def recipients(tx: Tx, share: Share) -> list[str]:
     """The accounts that a share is for; none for a link."""
     if share.HasField("account_id"):
@@ -276,12 +285,8 @@ async def delete_of_group(tx: Tx, group_id: str, account_ids: Sequence[str]) -> 
     await lost(tx, conversation_ids, account_ids)
 
 
-async def lost(tx: Tx, conversation_ids: Sequence[str], account_ids: Sequence[str]) -> list[tuple[str, int]]:
-    """Tells accounts of those conversations that are neither theirs nor shared with them any more.
-
-    Returns the accounts with the numbers of their last events.
-    """
-    told: list[tuple[str, int]] = []
+async def lost(tx: Tx, conversation_ids: Sequence[str], account_ids: Sequence[str]) -> None:
+    """Tells accounts of those conversations that are neither theirs nor shared with them any more."""
     for account_id in sorted(set(account_ids)):
         for conversation_id in conversation_ids:
             own = await tx.fetch(
@@ -289,8 +294,7 @@ async def lost(tx: Tx, conversation_ids: Sequence[str], account_ids: Sequence[st
             )
             if not own and await access(tx, account_id, conversation_id) is None:
                 event = AccountEvent(conversation_deleted=conversation_id)
-                told.append((account_id, await account_events.append(tx, account_id, event)))
-    return told
+                await account_events.append(tx, account_id, event)
 
 
 def show(conversation: Conversation, role: int, owner_name: str) -> Conversation:
