@@ -10,6 +10,7 @@ from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
+from fireside.chat.leaving import Leaving
 from fireside.chat.opening import Parts, open_shares
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
@@ -118,6 +119,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         await engine.open()
         conversations = Conversations(db, feed, engine)
         identity.changes.listen(engine.guests.account_changed)
+        identity.removals.on_remove(Leaving(db, engine).stop_all)
         policies = identity.policies
         shares = await open_shares(Parts(db, engine, feed, conversations), lambda: policies.current.link_sharing, stack)
         services = Services(
