@@ -218,11 +218,15 @@ async def test_a_stranger_cannot_send_regenerate_or_continue_in_a_conversation(s
             for method in ("StartGeneration", "Generate"):
                 request = GetMessageClass(METHODS[method].input_type)(spec=spec)
                 assert await code_of(client, METHODS[method], request) in wanted
-        following = ConverseRequest(command_id="1")
-        following.follow.generation_id = ids["generation_id"]
-        async for answer in client.stream("Converse", _once(following)):
-            assert answer.failed.code == 5  # NOT_FOUND
-            break
+        for command in ("watch", "stop"):
+            order = ConverseRequest(command_id="1")
+            getattr(order, command).generation_id = ids["generation_id"]
+            async for answer in client.stream("Converse", _once(order)):
+                if answer.HasField("failed"):
+                    assert answer.failed.code == 5  # NOT_FOUND
+                    break
+            else:
+                pytest.fail(f"{command} did not fail")
 
 
 ROUTES = [
