@@ -15,6 +15,7 @@ from fireside.core.ids import new_id
 from fireside.gen.v1 import account_pb2
 from fireside.gen.v1.account_pb2 import Account
 from fireside.identity import addresses, admins, audit, links, once, policy, standing
+from fireside.identity.removal import is_admin
 from fireside.identity.server_policy import role_word, state_word
 from fireside.store import accounts, api_keys, groups, second_factors, sessions
 from fireside.store.records import timestamp_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from fireside.identity.changes import Changes
     from fireside.identity.links import Links
     from fireside.identity.passwords import Passwords
+    from fireside.identity.removal import Removals
     from fireside.store.db import Database
     from fireside.store.tx import Tx
 
@@ -88,11 +90,14 @@ class Update(NamedTuple):
 class People:
     """See PeopleService for what the methods do and raise."""
 
-    def __init__(self, db: Database, changes: Changes, one_time: Links, passwords: Passwords) -> None:
+    def __init__(
+        self, db: Database, changes: Changes, one_time: Links, passwords: Passwords, removals: Removals
+    ) -> None:
         self._db = db
         self._changes = changes
         self._links = one_time
         self._passwords = passwords
+        self._removals = removals
 
     async def page(self, query: Query, size: int = 0, token: str = "") -> Page:
         """Accounts by name. Raises OutOfRangeError for a bad token."""
@@ -171,7 +176,7 @@ class People:
                 moved = await groups.set_of_account(tx, account_id, update.group_ids)
             after = await _must_get(tx, account_id)
             policy.require_as_much(admin.principal, await standing.permissions_of(tx, after))
-            if _is_admin(before) and not _is_admin(after):
+            if is_admin(before) and not is_admin(after):
                 await admins.keep_one(tx)
             if after.state != before.state and after.state == account_pb2.ACCOUNT_STATE_DISABLED:
                 await self._end_all(tx, account_id)
@@ -184,19 +189,13 @@ class People:
     async def remove(self, admin: Admin, account_id: str, email: str) -> None:
         """Removes an account and all that belongs to it. InvalidArgumentError (EMAIL_MISMATCH)."""
 
-        async def body(tx: Tx) -> None:
-            account = await self._changeable(tx, admin, account_id)
-            # Accounts of providers may have no address.
-            if accounts.fold_email(email) != accounts.fold_email(account.email or account.name):
-                raise InvalidArgumentError(
-                    "EMAIL_MISMATCH", "That is not the address of the account that is to be removed."
-                )
-            await accounts.delete(tx, account_id)
-            if _is_admin(account):
-                await admins.keep_one(tx)
-            await _record(tx, admin, "account.removed", account, {"email": account.email})
-
-        await self._changes.write(account_id, body)
+        account = await self._db.read(lambda tx: self._changeable(tx, admin, account_id))
+        # Accounts of providers may have no address.
+        if accounts.fold_email(email) != accounts.fold_email(account.email or account.name):
+            raise InvalidArgumentError(
+                "EMAIL_MISMATCH", "That is not the address of the account that is to be removed."
+            )
+        await self._removals.remove(account, lambda tx: _record(tx, admin, "account.removed", account))
 
     async def password_link(self, admin: Admin, account_id: str) -> str:
         """The path of a new one-time link to set a password; earlier ones end."""
@@ -261,10 +260,6 @@ def _check(update: Update) -> None:
         raise InvalidArgumentError("ROLE_REQUIRED", "An account has a role: admin, member or guest.")
     if update.state in {account_pb2.ACCOUNT_STATE_UNSPECIFIED, account_pb2.ACCOUNT_STATE_PENDING}:
         raise InvalidArgumentError("STATE_REQUIRED", "An account can be made active or disabled.")
-
-
-def _is_admin(account: Account) -> bool:
-    return (account.role, account.state) == (account_pb2.ACCOUNT_ROLE_ADMIN, account_pb2.ACCOUNT_STATE_ACTIVE)
 
 
 async def _must_get(tx: Tx, account_id: str) -> Account:
