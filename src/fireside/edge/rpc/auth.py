@@ -165,9 +165,12 @@ class AuthHandlers(AuthService):
     async def sign_out(
         self, _request: pb.SignOutRequest, ctx: RequestContext[pb.SignOutRequest, pb.SignOutResponse], /
     ) -> pb.SignOutResponse:
-        """Ends the session of the call."""
-        origin = self._begin()
-        await self._sign_in.sign_out(caller(), origin)
+        """Ends the session, or the key, of the call."""
+        origin, principal = self._begin(), caller()
+        if principal.by_session:
+            await self._sign_in.sign_out(principal, origin)
+        else:
+            await self._identity.keys.delete(principal, origin, principal.credential)
         clear_session(ctx, origin)
         return pb.SignOutResponse()
 

@@ -123,7 +123,7 @@ class AuthService(Protocol):
 
     async def sign_out(self, request: SignOutRequest, ctx: RequestContext[SignOutRequest, SignOutResponse], /) -> SignOutResponse:
         """
-        SignOut ends the session of the call; its streams end within a second.
+        SignOut ends the session of the call, or the API key that it came with; its streams end within a second.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -593,7 +593,7 @@ class AuthServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> SignOutResponse:
         """
-        SignOut ends the session of the call; its streams end within a second.
+        SignOut ends the session of the call, or the API key that it came with; its streams end within a second.
         """
         return await self.execute_unary(
             request=request,
@@ -695,7 +695,7 @@ class AuthServiceSync(Protocol):
 
     def sign_out(self, request: SignOutRequest, ctx: RequestContext[SignOutRequest, SignOutResponse], /) -> SignOutResponse:
         """
-        SignOut ends the session of the call; its streams end within a second.
+        SignOut ends the session of the call, or the API key that it came with; its streams end within a second.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -1163,7 +1163,7 @@ class AuthServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> SignOutResponse:
         """
-        SignOut ends the session of the call; its streams end within a second.
+        SignOut ends the session of the call, or the API key that it came with; its streams end within a second.
         """
         return self.execute_unary(
             request=request,

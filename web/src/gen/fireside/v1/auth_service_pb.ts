@@ -939,7 +939,7 @@ export const AuthService: GenService<{
     output: typeof ResetPasswordResponseSchema;
   },
   /**
-   * SignOut ends the session of the call; its streams end within a second.
+   * SignOut ends the session of the call, or the API key that it came with; its streams end within a second.
    *
    * @generated from rpc fireside.v1.AuthService.SignOut
    */
