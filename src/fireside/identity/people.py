@@ -188,7 +188,6 @@ class People:
 
     async def remove(self, admin: Admin, account_id: str, email: str) -> None:
         """Removes an account and all that belongs to it. InvalidArgumentError (EMAIL_MISMATCH)."""
-
         account = await self._db.read(lambda tx: self._changeable(tx, admin, account_id))
         # Accounts of providers may have no address.
         if accounts.fold_email(email) != accounts.fold_email(account.email or account.name):
