@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
 from typing import Any
@@ -108,3 +109,13 @@ async def deeds(server: AccountsServer, account_id: str) -> list[str]:
     """What the audit log tells that somebody did, the newest first."""
     found = await server.identity.db.read(lambda tx: audit_events.page(tx, Filter(actor_id=account_id), 100))
     return [event.action for event in found]
+
+
+async def end_of(stream: AsyncIterator[Any]) -> str:
+    """Reads a stream to its end and returns the code of the error that it ends with; empty for none."""
+    try:
+        async for _ in stream:
+            pass
+    except CallError as error:
+        return error.code
+    return ""

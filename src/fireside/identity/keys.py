@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.core.clock import now_us
-from fireside.core.errors import InvalidArgumentError, NotFoundError, PermissionDeniedError
+from fireside.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PermissionDeniedError
 from fireside.core.ids import new_id
 from fireside.gen.v1.permission_pb2 import PERMISSION_UNSPECIFIED, Permission
 from fireside.gen.v1.session_pb2 import ApiKey
@@ -66,7 +66,7 @@ class ApiKeys:
         """Makes a key and returns it with its secret, which cannot be had again.
 
         PermissionDeniedError (SCOPE_TOO_WIDE): the account itself may not do that. InvalidArgumentError: it would have
-        ended already, or there are too many.
+        ended already. FailedPreconditionError (TOO_MANY_KEYS).
         """
         now = self._clock()
         _check(principal, wanted, now)
@@ -82,7 +82,7 @@ class ApiKeys:
 
         async def body(tx: Tx) -> ApiKey:
             if len(await api_keys.of_owner(tx, principal.id)) >= _MOST_KEYS:
-                raise InvalidArgumentError("TOO_MANY_KEYS", "There are a hundred keys already; delete one first.")
+                raise FailedPreconditionError("TOO_MANY_KEYS", "There are a hundred keys already; delete one first.")
             made = await api_keys.insert(tx, principal.id, key, hash_of(token))
             await audit.record(tx, "key.created", actor=principal, origin=origin, target=(made.id, made.name))
             return made
