@@ -53,7 +53,13 @@ def party_of(origin: Origin, public_url: str) -> Party | None:
     `public_url` is believed about its own host, where something in front of the server may speak TLS for it.
     """
     public = urlsplit(public_url)
-    scheme = public.scheme if public_url and public.netloc == origin.host else "https" if origin.secure else "http"
+    scheme = (
+        public.scheme
+        if public_url and public.netloc.lower() == origin.host.lower()
+        else "https"
+        if origin.secure
+        else "http"
+    )
     try:
         name = (urlsplit(f"//{origin.host}").hostname or "").rstrip(".")
     except ValueError:
@@ -61,7 +67,7 @@ def party_of(origin: Origin, public_url: str) -> Party | None:
     local = name == "localhost" or name.endswith(".localhost")
     if not name or _is_number(name) or (scheme != "https" and not local):
         return None
-    return Party(name, f"{scheme}://{origin.host}")
+    return Party(name, f"{scheme}://{origin.host.lower()}")
 
 
 def installed() -> bool:
