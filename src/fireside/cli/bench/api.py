@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fireside.cli.bench.accounts import first_key
 from fireside.cli.bench.dialects import Protocol, target_of, unary_calls
 from fireside.cli.bench.load import Load
 from fireside.cli.bench.measure import Bench, Side
@@ -37,9 +38,12 @@ async def run(options: ApiOptions, stack: ExitStack) -> Report:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
         server = stack.enter_context(own_server(folder, upstream.url, list(options.server_flags)))
         name, target, process = "Fireside", target_of(server.url), server.watched
+    guarded = await _guarded(options, stack, upstream.url)
     sides = _sides("floor", floor, Protocol.REST, None)
     for protocol in options.protocols:
         sides += _sides(name, target, protocol, process)
+        if guarded is not None:
+            sides += _sides("with accounts", guarded[0], protocol, guarded[1])
     if options.peer:
         peer = target_of(options.peer, options.peer_api_key)
         sides += _sides("peer", peer, Protocol.REST, watch(options.peer_pid, peer.host, peer.port))
@@ -62,6 +66,15 @@ async def run(options: ApiOptions, stack: ExitStack) -> Report:
     )
     command = f"fireside bench api --protocol {options.protocol} --concurrency {options.concurrency}"
     return Report("Single calls", command, about, now(), notes, tuple(bench.rows), tuple(bench.samples))
+
+
+async def _guarded(options: ApiOptions, stack: ExitStack, upstream: str) -> tuple[Target, Watched] | None:
+    """A second server, with accounts, beside the one without."""
+    if not options.accounts:
+        return None
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
+    server = stack.enter_context(own_server(folder, upstream, list(options.server_flags), accounts=True))
+    return target_of(server.url, await first_key(server.url, folder)), server.watched
 
 
 def _sides(name: str, target: Target, protocol: Protocol, process: Watched | None) -> list[Side]:

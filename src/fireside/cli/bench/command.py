@@ -74,6 +74,11 @@ _who = _options(
     _number("--pid", "Process whose CPU and memory are the target's; otherwise found by its port.", None, 1),
     _number("--peer-pid", "The same for the peer.", None, 1),
 )
+_accounts = click.option(
+    "--accounts",
+    is_flag=True,
+    help="Have the server that is started want a key with each call, as one with accounts does.",
+)
 _results = _options(
     _path("--json", "json_file", "Write everything that was measured to this file."),
     _path("--markdown", "markdown_file", "Write the table to this file."),
@@ -111,6 +116,7 @@ def bench() -> None:
     "--leaving", metavar="PERCENT", type=click.IntRange(0, 100), default=0,
     help="Of a hundred answers, so many are left by their reader in the middle. [default: 0]",
 )  # fmt: skip
+@_accounts
 @_who
 @_results
 def stream(**flags: Any) -> None:
@@ -133,12 +139,14 @@ def stream(**flags: Any) -> None:
 @_where
 @_text("--concurrency", "Clients at once, step by step. [default: 1,10,100]", "1,10,100", "NUMBERS")
 @_seconds("How long each step keeps its clients busy.", 5.0)
+@_accounts
 @_who
 @_results
 def api(**flags: Any) -> None:
     """Measure single calls: list conversations, list models, health.
 
     Each client makes its next call when the last was answered. The floor is a bare server that returns a fixed list.
+    With --accounts the same calls are made to a server without sign-in and to one with it.
 
     Exit codes: 0 all calls were answered, 1 some were not, 2 a flag is wrong, 3 no server at an address.
     """

@@ -64,10 +64,14 @@ class StreamOptions(Options):
     leaving: int
     """Of a hundred answers."""
 
+    accounts: bool
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOptions(Options):
     """What `fireside bench api` takes."""
+
+    accounts: bool
 
 
 def _items(text: str) -> list[str]:

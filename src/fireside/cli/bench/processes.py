@@ -112,11 +112,14 @@ def scripted_upstream(models: list[str], port: int = 0) -> Generator[Started]:
 
 
 @contextlib.contextmanager
-def own_server(folder: Path, upstream: str, flags: list[str]) -> Generator[Started]:
-    """A Fireside with its data in `folder` whose one runner, called `bench`, is the upstream."""
+def own_server(folder: Path, upstream: str, flags: list[str], *, accounts: bool = False) -> Generator[Started]:
+    """A Fireside with its data in `folder` whose one runner, called `bench`, is the upstream.
+
+    With `accounts` it wants to be signed in to, and nobody has set it up.
+    """
     settings = folder / "bench.toml"
     settings.write_text(
-        "local_model = false\nsingle_user = true\n"
+        f"local_model = false\nsingle_user = {'false' if accounts else 'true'}\n"
         f'[[runners]]\nname = "bench"\nkind = "openai"\naddresses = [{json.dumps(upstream)}]\nconcurrency = 0\n'
     )
     read_end, write_end = os.pipe()

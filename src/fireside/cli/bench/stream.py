@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fireside.cli.bench.accounts import first_key
 from fireside.cli.bench.dialects import Protocol, Target, chat, target_of
 from fireside.cli.bench.load import Load
 from fireside.cli.bench.measure import Bench, Moment, Side
@@ -58,7 +59,7 @@ class Scene:
 async def run(options: StreamOptions, stack: ExitStack) -> Report:
     """Runs the whole benchmark. Processes and folders end with `stack`. Raises CommandError."""
     about = machine()
-    scene = _scene(options, stack)
+    scene = await _signed_in(_scene(options, stack), stack)
     sides = await _sides(scene)
     loads = [_load(scene, size) for size in options.sizes]
     progress = Progress(sum(load.ramp + load.seconds + scene.answer_seconds for load in loads) * len(sides))
@@ -93,8 +94,16 @@ def _scene(options: StreamOptions, stack: ExitStack) -> Scene:
             options, upstream, model, process, target, watch(options.pid, target.host, target.port), ours=False
         )
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
-    server = stack.enter_context(own_server(folder, url, list(options.server_flags)))
+    server = stack.enter_context(own_server(folder, url, list(options.server_flags), accounts=options.accounts))
     return Scene(options, upstream, model, process, target_of(server.url), server.watched, ours=True)
+
+
+async def _signed_in(scene: Scene, stack: ExitStack) -> Scene:
+    if not (scene.ours and scene.options.accounts):
+        return scene
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
+    url = f"http://{scene.target.authority}"
+    return replace(scene, target=replace(scene.target, key=await first_key(url, folder)))
 
 
 def _name(scene: Scene) -> str:
