@@ -58,7 +58,7 @@ async def test_everybody_can_use_the_screen(
     await page.get_by_test_id("alias-add").click()
     assert await violations(chat) == []
     await page.keyboard.press("Escape")
-    await page.get_by_test_id("runners-back").click()
+    await page.get_by_test_id("settings-back").click()
     await page.get_by_test_id("model-picker").click()
     await expect(page.get_by_test_id("model-option").first).to_be_visible()
     assert await violations(chat) == []

@@ -49,6 +49,8 @@ function browserStorage(): KeyStore {
 
 const address: Address = {
   path: () => location.pathname,
+  query: () => location.search,
+  hash: () => location.hash.slice(1),
   push: (path) => { history.pushState(null, "", path); },
   replace: (path) => { history.replaceState(null, "", path); },
   onMove: (listener) => { addEventListener("popstate", listener); },
@@ -68,6 +70,10 @@ const app = createApp({
     },
   },
   locale: navigator.language,
+  renew: (path) => {
+    if (path === undefined || path === location.pathname) location.reload();
+    else location.assign(path);
+  },
 });
 
 function startWorker(failed: () => void): Port {
@@ -93,20 +99,36 @@ const tabs: TabsOptions = {
   attach: (wire) => { app.live.attach(wire); },
   clock: systemClock,
 };
-joinTabs(tabs);
+// Nothing is live before it is known for whom.
+let joined = false;
+app.room.subscribe((room) => {
+  if (room === null || joined) return;
+  joined = true;
+  joinTabs(tabs);
+});
+
+/** Another account may have come while the page did not look. */
+function look(): void {
+  const { phase } = app.session.get();
+  if (phase !== "single" && phase !== "starting") void app.session.refresh();
+}
 
 addEventListener("online", () => { app.live.hint("online"); });
 addEventListener("offline", () => { app.live.hint("offline"); });
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "visible") app.live.hint("wake");
+  if (document.visibilityState !== "visible") return;
+  app.live.hint("wake");
+  look();
 });
 addEventListener("pagehide", ({ persisted }) => {
   // A page that is only put aside comes back with all it had.
   if (!persisted) app.live.leave();
 });
 addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) app.live.hint("wake");
+  if (!persisted) return;
+  app.live.hint("wake");
+  look();
 });
 
 const target = document.getElementById("app");
-if (target !== null) mount(App, { target, props: { app: app.state } });
+if (target !== null) mount(App, { target, props: { app } });

@@ -81,6 +81,12 @@ export class LiveStream {
     this.#set({ kind: "stopped", failure: cause });
   }
 
+  /** Stops, and starts from nothing the next time: what was read is not for who listens then. */
+  forget(): void {
+    this.#cursor = "";
+    this.stop();
+  }
+
   /** Gives the present connection up and makes another at once, from where the listener is. */
   restart(): void {
     this.#leave();

@@ -66,7 +66,8 @@ export class PortWire implements TabWire {
 export class Seat implements HubWire {
   #listener: ((message: ToHub) => void) | null = null;
   #leave: (() => void) | null = null;
-  #before = false;
+  /** The last greeting: who has it had a seat before. */
+  #greeting: ToHub | null = null;
   #cancelSilence: () => void = () => undefined;
 
   constructor(
@@ -100,17 +101,19 @@ export class Seat implements HubWire {
       this.#leave?.();
       return;
     }
-    if (this.#leave === null) this.#sit(message.kind === "hello");
+    const before = this.#greeting;
+    if (message.kind === "hello") this.#greeting = message;
+    if (this.#leave === null) this.#sit(message.kind === "hello", before);
     if (message.kind === "alive") this.#live(message.lock);
     else this.#listener?.(message);
   }
 
-  #sit(greets: boolean): void {
+  #sit(greets: boolean, before: ToHub | null): void {
     this.#leave = this.hub.connect(this);
-    if (!greets && this.#before) this.#listener?.({ kind: "hello" });
+    if (before === null) return;
+    if (!greets) this.#listener?.(before);
     // What happened while the tab had no seat never reached it.
-    if (this.#before) this.send({ kind: "fresh" });
-    this.#before = true;
+    this.send({ kind: "fresh" });
   }
 
   #live(lock: string): void {

@@ -4,7 +4,8 @@
 import type { Hint, LinkState } from "./live.ts";
 
 export type ToHub =
-  | { readonly kind: "hello" }
+  /** For whom: empty on a server without accounts. */
+  | { readonly kind: "hello"; readonly account: string }
   | { readonly kind: "hint"; readonly hint: Hint }
   /** Send what there is of this generation from its beginning. */
   | { readonly kind: "want"; readonly generationId: string }

@@ -1,27 +1,21 @@
-// Puts the parts of the state together. What is of the browser (transport, storage, address, frames) is passed in.
+// Puts the parts of the state together: first who is here, then what there is for them. What is of the browser
+// (transport, storage, address, frames) is passed in.
 
 import type { Transport } from "@connectrpc/connect";
 
-import { createApi } from "../rpc/api.ts";
 import type { Clock } from "../rpc/clock.ts";
-import type { ChatServices } from "./chat-services.ts";
-import { ConversationChat } from "./chat.ts";
-import { ConnectionStatus } from "./connection.ts";
-import { ConversationStore } from "./conversations.ts";
-import { Drafts } from "./drafts.ts";
-import { Generations } from "./generations.ts";
-import { newId } from "./ids.ts";
+import type { Entrance } from "./entrance-types.ts";
 import { LiveClient } from "./live-client.ts";
-import { ModelList } from "./models.ts";
-import { NoticeList } from "./notices.ts";
-import { Outbox } from "./pending.ts";
+import { createRoom, once } from "./room.ts";
 import { PathRouter, type Address } from "./router.ts";
-import type { Runners } from "./runner-types.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { Session } from "./session-types.ts";
+import { SessionKeeper } from "./session.ts";
 import { StoredSettings } from "./settings.ts";
+import type { SharedLink } from "./sharing-types.ts";
 import type { KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
-import type { AppState, Chat, Route } from "./types.ts";
+import type { AppState, Readable, Router, Settings } from "./types.ts";
 
 export interface AppOptions {
   readonly transport: Transport;
@@ -32,123 +26,53 @@ export interface AppOptions {
   readonly scheduler: Scheduler;
   readonly locale: string;
   readonly timeZone?: string;
-}
-
-/** Conversations that are kept ready, so that going back to one shows it at once. */
-const KEPT = 8;
-/** How long what is read at the start waits for the live stream. Milliseconds. */
-const START_MS = 300;
-
-/** Which conversation is shown, and those shown before. */
-class Chats {
-  readonly shown: Store<Chat>;
-  readonly #open = new Map<string, ConversationChat>();
-  #fresh: ConversationChat | null = null;
-
-  constructor(
-    private readonly services: ChatServices,
-    private readonly drafts: Drafts,
-    private readonly router: PathRouter,
-  ) {
-    this.shown = new Store(this.#of(router.get()));
-    router.subscribe((route) => {
-      if (route.name !== "runners") this.shown.set(this.#of(route));
-    });
-  }
-
-  #of(route: Route): Chat {
-    if (route.name !== "chat") {
-      this.#fresh ??= this.#make(newId(this.services.clock.now()), true);
-      return this.#fresh;
-    }
-    const id = route.conversationId;
-    const chat = this.#open.get(id) ?? this.#make(id, false);
-    // The last shown is the last to go.
-    this.#open.delete(id);
-    this.#open.set(id, chat);
-    this.#prune();
-    return chat;
-  }
-
-  #make(id: string, isNew: boolean): ConversationChat {
-    return new ConversationChat(this.services, {
-      id,
-      isNew,
-      draft: this.drafts.of(isNew ? null : id),
-      begun: (chat) => {
-        if (this.#fresh === null || chat !== this.#fresh) return;
-        this.#open.set(id, this.#fresh);
-        this.#fresh = null;
-        this.drafts.adopt(chat.draft, id);
-        this.router.go({ name: "chat", conversationId: id }, { replace: true });
-      },
-    });
-  }
-
-  #prune(): void {
-    for (const [id, chat] of this.#open) {
-      if (this.#open.size <= KEPT) return;
-      if (chat.get().running) continue;
-      chat.close();
-      this.#open.delete(id);
-    }
-  }
+  /** Loads the page anew, at this path if given. */
+  readonly renew: (path?: string) => void;
 }
 
 export interface App {
+  readonly session: Session;
+  readonly settings: Settings;
+  readonly router: Router;
+  /** What there is for who is here; null until that is known. It stays while somebody has to sign in again. */
+  readonly room: Readable<AppState | null>;
+  /** The same, once it is there. */
   readonly state: AppState;
-  /** Attach it to a hub to make the app live. */
+  /** Attach it to a hub to make the app live, once there is a room. */
   readonly live: LiveClient;
-}
-
-/** Makes it when it is first wanted; again when that failed. */
-function once(make: () => Promise<Runners>): () => Promise<Runners> {
-  let made: Promise<Runners> | null = null;
-  return () => {
-    made ??= make().catch((caught: unknown) => {
-      made = null;
-      throw caught;
-    });
-    return made;
-  };
+  /** Fetches what signing in and up needs: most visits do not. */
+  entrance(): Promise<Entrance>;
+  /** Fetches what reads a shared link. Nobody has to be here for that. */
+  sharedLink(token: string): Promise<SharedLink>;
 }
 
 export function createApp(options: AppOptions): App {
-  const { clock, random, storage } = options;
-  const api = createApi(options.transport);
+  const { storage, clock, random, transport } = options;
   const live = new LiveClient();
-  const notices = new NoticeList();
   const settings = new StoredSettings(storage);
-  const generations = new Generations({ api, live, clock, random });
-  const models = new ModelList(api, live, { clock, random });
-  const zone = options.timeZone === undefined ? {} : { timeZone: options.timeZone };
-  const conversations = new ConversationStore({
-    api,
-    live,
-    generations,
-    notices,
-    clock,
-    random,
-    locale: options.locale,
-    ...zone,
-  });
-  const services: ChatServices = { ...options, api, live, generations, conversations, notices, settings, models };
   const router = new PathRouter(options.address);
-  for (const order of new Outbox(storage).orders()) {
-    if (order.parentId === "") conversations.begin(order.conversationId, order.text.slice(0, 60), order.model);
-  }
-  live.start(() => {
-    models.reload();
-    conversations.reload();
+  // At the door, the link that opened it has been used.
+  const renew = (path?: string): void => { options.renew(path ?? router.next()); };
+  const session = new SessionKeeper({ transport, storage, clock, random, renew });
+  const room = new Store<AppState | null>(null);
+  session.subscribe(({ phase, account }) => {
+    if (room.get() !== null || (phase !== "in" && phase !== "single")) return;
+    live.admit(account?.id ?? "");
+    room.set(createRoom({ session, settings, router, live }, options));
   });
-  const chat = new Chats(services, new Drafts(storage, () => clock.now()), router).shown;
-  clock.after(START_MS, () => {
-    live.begin();
-  });
-  const connection = new ConnectionStatus(live, clock);
-  const runners = once(async () => {
-    const { RunnerAdmin } = await import("./runners.ts");
-    return new RunnerAdmin({ ...options, live, notices });
-  });
-  return { live, state: { conversations, chat, models, settings, connection, router, notices, runners } };
+  void session.refresh();
+  return {
+    session,
+    settings,
+    router,
+    room,
+    live,
+    get state() {
+      const made = room.get();
+      if (made === null) throw new Error("Nobody is here yet.");
+      return made;
+    },
+    sharedLink: async (token) => new (await import("./shared-link.ts")).LinkReader({ ...options, token }),
+    entrance: once(async () => new (await import("./entrance.ts")).EntranceDesk({ transport, session, clock, random })),
+  };
 }

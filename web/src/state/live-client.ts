@@ -26,6 +26,8 @@ export class LiveClient {
   readonly link = new Store<LinkState>({ kind: "connecting", attempt: 1 });
   #listeners: readonly LiveListener[] = [];
   #wire: TabWire | null = null;
+  /** Who listens; null until that is known. */
+  #account: string | null = null;
   /** What waits for the stream to begin; null once it is known how that went. */
   #first: (() => void)[] | null = [];
 
@@ -60,7 +62,13 @@ export class LiveClient {
     wire.listen((message) => {
       if (this.#wire === wire) this.#take(message);
     });
-    wire.send({ kind: "hello" });
+    if (this.#account !== null) wire.send({ kind: "hello", account: this.#account });
+  }
+
+  /** This account listens from now on (empty: the only one of a server without sign-in), or has signed in again. */
+  admit(account: string): void {
+    this.#account = account;
+    this.#wire?.send({ kind: "hello", account });
   }
 
   /** The tab goes away. */

@@ -6,6 +6,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { AccountEventSchema, type AccountEvent } from "../gen/fireside/v1/account_event_pb.ts";
 import { WatchEventsResponseSchema, type WatchEventsResponse } from "../gen/fireside/v1/chat_service_pb.ts";
 import { EventSchema, GenerationState, type Event, type Generation } from "../gen/fireside/v1/generation_pb.ts";
+import { Code, failure } from "../rpc/failure.ts";
 import { LiveStream, type LinkState, type LiveOptions, type LiveSink, type Position } from "../rpc/live.ts";
 import type { HubWire, ToHub } from "../rpc/wire.ts";
 import { EMPTY_FOLD, fold, GapError, type Fold } from "./fold.ts";
@@ -21,6 +22,8 @@ export class LiveHub implements LiveSink {
   readonly #folds = new Map<string, Fold>();
   readonly #running = new Map<string, Generation>();
   #cursor = "";
+  /** Whose stream it is; null before the first tab. */
+  #holder: string | null = null;
 
   constructor(options: HubOptions) {
     this.#stream = new LiveStream({ ...options, sink: this });
@@ -55,12 +58,25 @@ export class LiveHub implements LiveSink {
     if (message.kind === "bye") this.#drop(wire);
     else if (message.kind === "hint") this.#stream.hint(message.hint);
     else if (message.kind === "want") this.#give(wire, message.generationId);
-    else this.#greet(wire);
+    else this.#greet(wire, message.account);
   }
 
-  #greet(wire: HubWire): void {
+  /** Somebody else has signed in: who listened before hears no more, and is told why. */
+  #change(account: string): void {
+    this.#holder = account;
+    this.#stream.forget();
+    this.forget();
+    const state: LinkState = { kind: "stopped", failure: failure(Code.Unauthenticated, "Somebody else has signed in.") };
+    for (const [wire, seat] of this.#wires) {
+      if (seat.greeted) wire.send({ kind: "link", state });
+      seat.greeted = false;
+    }
+  }
+
+  #greet(wire: HubWire, account: string): void {
     const seat = this.#wires.get(wire);
     if (seat === undefined) return;
+    if (this.#holder !== account) this.#change(account);
     seat.greeted = true;
     if (this.#stream.state.kind === "stopped") {
       this.#stream.start();

@@ -25,6 +25,11 @@ export interface OrderListener {
 /** How often an order is tried before it is shown as unsent. */
 const ATTEMPTS = 5;
 
+/** Whether it goes by itself once the stream is live again: the server was away, or the person had to sign in. */
+function goesAgain(cause: Failure): boolean {
+  return isTransient(cause) || cause.code === Code.Unauthenticated;
+}
+
 export class Orders {
   /** `known`: the branch is as it will be sent to; otherwise orders wait for it to be read. */
   constructor(
@@ -96,7 +101,7 @@ export class Orders {
       pending.held = false;
       pending.state = "unsent";
       pending.error = appError(cause);
-      pending.again = isTransient(cause);
+      pending.again = goesAgain(cause);
     }
     this.listener.ordersChanged();
   }
@@ -177,7 +182,7 @@ export class Orders {
     }
     pending.state = "unsent";
     pending.error = cause.code === Code.Canceled ? null : appError(cause);
-    pending.again = isTransient(cause);
+    pending.again = goesAgain(cause);
     this.listener.ordersChanged();
     // Taken earlier, with an answer that got lost: then the branch has it.
     if (cause.code === Code.AlreadyExists || cause.network) this.listener.doubted();

@@ -1,7 +1,12 @@
 // What the views see of the state: read-only snapshots and the verbs that change them. Not the stores themselves, and
 // nothing of protobuf: a view never meets a wire type.
 
+import type { Admin } from "./admin-types.ts";
+import type { OwnAccount } from "./account-types.ts";
+import type { Confirmations } from "./confirm.ts";
 import type { Runners } from "./runner-types.ts";
+import type { Session } from "./session-types.ts";
+import type { Presence, Shares } from "./sharing-types.ts";
 
 /** A value that changes. The contract of a Svelte store, so `$store` works; `get` reads it once. */
 export interface Readable<T> {
@@ -116,6 +121,9 @@ export interface MessageView {
   readonly completionTokens: number;
   /** Milliseconds since 1970; when this tab made it, until the server says. */
   readonly createdAt: number;
+  /** Whose message it is: an account's id, empty for the conversation's owner, SELF for what this tab sent. */
+  readonly authorId: string;
+  readonly authorName: string;
   /** Ids of this message and its siblings, oldest first; at least its own. */
   readonly siblingIds: readonly string[];
   /** Place in `siblingIds`, from 0. */
@@ -128,6 +136,9 @@ export interface MessageView {
     readonly retry: boolean;
   };
 }
+
+/** What the reader may do with a conversation. */
+export type AccessName = "owner" | "editor" | "viewer";
 
 /** `new`: nothing sent yet. `missing`: there is no such conversation (any more). */
 export type ChatPhase = "new" | "loading" | "ready" | "failed" | "missing";
@@ -142,6 +153,11 @@ export interface ChatState {
   /** Why loading failed (`failed`). */
   readonly error: AppError | null;
   readonly title: string;
+  readonly access: AccessName;
+  /** Somebody else has access to it, or it is somebody else's. */
+  readonly shared: boolean;
+  /** Whose it is, when it is another's; empty for the reader's own. */
+  readonly ownerName: string;
   /** The model that the next answer will use; empty for the default one. */
   readonly model: string;
   /** An answer in the shown branch is running: show stop where send was. */
@@ -193,6 +209,9 @@ export interface ConversationView {
   readonly running: boolean;
   /** A change of it is on its way to the server. */
   readonly pending: boolean;
+  readonly access: AccessName;
+  /** Whose it is, when it is another's; empty for the reader's own. */
+  readonly ownerName: string;
 }
 
 /** A heading of the list: a text key (`group.today` …) or a text that is in the reader's language already. */
@@ -227,6 +246,8 @@ export interface Conversations extends Readable<ConversationsState> {
   /** Brings a deleted conversation back. */
   undelete(id: string): void;
   dismissUndo(id: string): void;
+  /** Takes a conversation that was shared with the reader out of the list. */
+  leave(id: string): void;
   /** Shows those whose title holds the text; empty for all. Waits for a pause in typing. */
   search(query: string): void;
   loadMore(): void;
@@ -305,17 +326,35 @@ export interface Connection extends Readable<ConnectionView> {
 export type Route =
   | { readonly name: "new" }
   | { readonly name: "chat"; readonly conversationId: string }
-  /** The settings of runners and models; the conversation shown before stays the present one. */
-  | { readonly name: "runners" };
+  /** A page of the settings, of one thing on it if `id` is not empty. The conversation shown before stays the present one. */
+  | { readonly name: "settings"; readonly page: SettingsPage; readonly id: string }
+  /** What somebody shares by a link. */
+  | { readonly name: "link"; readonly token: string }
+  /** Coming in: shown without anything of the app around it. */
+  | { readonly name: "entrance"; readonly screen: EntranceScreen };
+
+export const SETTINGS_PAGES = ["account", "models", "people", "invitations", "groups", "server", "audit"] as const;
+export type SettingsPage = (typeof SETTINGS_PAGES)[number];
+
+export const ENTRANCE_SCREENS = ["signin", "setup", "join", "signup", "reset", "welcome", "confirm"] as const;
+export type EntranceScreen = (typeof ENTRANCE_SCREENS)[number];
 
 export interface Router extends Readable<Route> {
   /** The address of a route, for `href`. */
   href(route: Route): string;
   go(route: Route, options?: { readonly replace?: boolean }): void;
+  /** What stands behind `#` in the address: the token of a link. */
+  token(): string;
+  /** Where to go on after signing in: the address itself, or what its `next` names on this server. */
+  next(): string;
+  /** Goes to a path of this server. */
+  goTo(path: string): void;
 }
 
-/** All of it: what main.ts hands to the root view. */
+/** What there is once it is known who is here. */
 export interface AppState {
+  readonly session: Session;
+  readonly confirm: Confirmations;
   readonly conversations: Conversations;
   /** The conversation of the present route. For `new` it is an empty one whose id the route takes on the first send. */
   readonly chat: Readable<Chat>;
@@ -326,4 +365,13 @@ export interface AppState {
   readonly notices: Notices;
   /** Fetches what looks after the runners: most visits never need it. Fails offline; then the next call tries again. */
   runners(): Promise<Runners>;
+  readonly presence: Presence;
+  /** Fetches what looks after people, groups, policy and the audit log. Fails offline. */
+  admin(): Promise<Admin>;
+  /** Fetches who has access to a conversation of the reader's own. Fails offline. */
+  shares(conversationId: string): Promise<Shares>;
+  /** Fetches what looks after one's own account. Fails offline. */
+  account(): Promise<OwnAccount>;
+  /** How many messages wait in this browser for the server to take them. */
+  unsent(): number;
 }

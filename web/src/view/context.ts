@@ -1,5 +1,6 @@
 // How the views reach the state and what is open above the page, without passing both through every component.
 import { createContext } from "svelte";
+import type { App } from "../state/app.ts";
 import type { AppState } from "../state/types.ts";
 import type { Overlays } from "./shell/overlays.svelte.ts";
 
@@ -8,4 +9,8 @@ export interface Room {
   readonly overlays: Overlays;
 }
 
+/** What there is for who is here. Not on the screens of coming in, nor behind a link. */
 export const [useRoom, provideRoom] = createContext<Room>();
+
+/** What there is whoever is here. */
+export const [useHall, provideHall] = createContext<App>();

@@ -1,10 +1,28 @@
 // The parts of the view that the first picture does not need: fetched when first wanted, or when the page is idle.
+import type { Component } from "svelte";
+import type { SettingsPage } from "../state/types.ts";
 import { Lazy } from "../ui/lazy.svelte.ts";
 
 export const dialogs = new Lazy(() => import("./shell/Dialogs.svelte"));
 export const menu = new Lazy(() => import("../ui/Menu.svelte"));
-export const runnersScreen = new Lazy(() => import("./settings/RunnersScreen.svelte"));
 export const modelMenu = new Lazy(() => import("./chat/ModelMenu.svelte"));
+export const entranceScreen = new Lazy(() => import("./entrance/EntranceScreen.svelte"));
+export const confirmDialog = new Lazy(() => import("./entrance/ConfirmDialog.svelte"));
+export const confirmBox = new Lazy(() => import("../ui/Confirm.svelte"));
+export const shareDialog = new Lazy(() => import("./share/ShareDialog.svelte"));
+export const linkScreen = new Lazy<Component<{ token: string }>>(() => import("./link/LinkScreen.svelte"));
+export const runnersScreen = new Lazy<Component>(() => import("./settings/RunnersScreen.svelte"));
+
+/** What stands in the frame of the settings, by the page's name in the address. */
+export const settingsScreens: Partial<Readonly<Record<SettingsPage, Lazy<Component>>>> = {
+  account: new Lazy<Component>(() => import("./settings/account/AccountScreen.svelte")),
+  models: runnersScreen,
+  people: new Lazy<Component>(() => import("./settings/admin/PeopleScreen.svelte")),
+  invitations: new Lazy<Component>(() => import("./settings/admin/InvitationsScreen.svelte")),
+  groups: new Lazy<Component>(() => import("./settings/admin/GroupsScreen.svelte")),
+  server: new Lazy<Component>(() => import("./settings/admin/ServerScreen.svelte")),
+  audit: new Lazy<Component>(() => import("./settings/admin/AuditScreen.svelte")),
+};
 
 export function fetchParts(): void {
   void dialogs.want();

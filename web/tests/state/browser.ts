@@ -46,6 +46,18 @@ export class TestAddress implements Address {
   }
 
   path(): string {
+    return new URL(this.#present, "http://test").pathname;
+  }
+
+  query(): string {
+    return new URL(this.#present, "http://test").search;
+  }
+
+  hash(): string {
+    return new URL(this.#present, "http://test").hash.slice(1);
+  }
+
+  get #present(): string {
     return this.entries.at(-1) ?? "/";
   }
 
@@ -71,6 +83,8 @@ export class Tab {
   readonly frames = new TestFrames();
   readonly address: TestAddress;
   readonly app: App;
+  /** Where the page was loaded anew, each time. */
+  readonly renewed: string[] = [];
 
   constructor(browser: Browser, path: string) {
     this.address = new TestAddress(path);
@@ -83,10 +97,16 @@ export class Tab {
       scheduler: this.frames,
       locale: "en",
       timeZone: "UTC",
+      renew: (path) => this.renewed.push(path ?? ""),
     });
-    const line = localLine();
-    browser.hub.connect(line.hub);
-    this.app.live.attach(line.tab);
+    let joined = false;
+    this.app.room.subscribe((room) => {
+      if (room === null || joined) return;
+      joined = true;
+      const line = localLine();
+      browser.hub.connect(line.hub);
+      this.app.live.attach(line.tab);
+    });
   }
 
   get chat(): Chat {
@@ -148,9 +168,17 @@ export class Browser {
     });
   }
 
+  /** Opens a tab and waits until it is known who is here. */
+  async door(path = "/"): Promise<Tab> {
+    const tab = new Tab(this, path);
+    await until(() => tab.app.session.get().phase !== "starting", "who is here");
+    await settle();
+    return tab;
+  }
+
   /** Opens a tab and waits until it is live and has read what it shows. */
   async open(path = "/"): Promise<Tab> {
-    const tab = new Tab(this, path);
+    const tab = await this.door(path);
     await until(() => tab.app.live.link.get().kind === "live", "the tab live");
     await until(() => tab.app.state.conversations.get().phase === "ready", "the list read");
     await until(() => tab.state.phase !== "loading", "the conversation read");

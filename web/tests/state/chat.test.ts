@@ -340,7 +340,7 @@ describe("a message that is sent before its conversation has been read", () => {
   test("follows what is there", async () => {
     await answered();
     const open = server.hold("listMessages");
-    const again = new Tab(browser, tab.address.path());
+    const again = await browser.door(tab.address.path());
     again.chat.send("Two");
     expect(again.messages[0]).toMatchObject({ status: "sending" });
     await settle();
@@ -356,7 +356,7 @@ describe("a message that is sent before its conversation has been read", () => {
     await answered();
     server.down = true;
     server.cut();
-    const again = new Tab(browser, tab.address.path());
+    const again = await browser.door(tab.address.path());
     again.chat.send("Two");
     await browser.clock.pass(20_000);
     expect(again.state.phase).toBe("ready");
@@ -370,7 +370,7 @@ describe("a message that is sent before its conversation has been read", () => {
   test("can be stopped and discarded", async () => {
     await answered();
     const open = server.hold("listMessages");
-    const again = new Tab(browser, tab.address.path());
+    const again = await browser.door(tab.address.path());
     again.chat.send("Two");
     again.chat.stop();
     expect(again.messages[0]).toMatchObject({ status: "unsent" });

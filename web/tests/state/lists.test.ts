@@ -151,7 +151,7 @@ test("search waits for a pause and shows the last question's answer", async () =
 test("a list that cannot be read says so and can be read again", async () => {
   fill(1);
   server.down = true;
-  tab = new Tab(browser, "/c/00000000-0000-7000-8000-000000000001");
+  tab = await browser.door("/c/00000000-0000-7000-8000-000000000001");
   await browser.clock.pass(10_000);
   expect(list().get()).toMatchObject({ phase: "failed", error: { kind: "unavailable" } });
   expect(tab.state).toMatchObject({ phase: "failed", error: { kind: "unavailable" } });

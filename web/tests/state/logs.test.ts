@@ -152,7 +152,7 @@ test("the owner of the stream does not ask again for a log that cannot be follow
   });
   const line = localLine();
   hub.connect(line.hub);
-  line.tab.send({ kind: "hello" });
+  line.tab.send({ kind: "hello", account: "" });
   await clock.pass(2_000);
   expect(requests.length).toBeGreaterThan(1);
   expect(requests.at(-1)).toMatchObject({ afterCursor: "1", resume: [] });

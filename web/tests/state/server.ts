@@ -21,6 +21,7 @@ import {
 import { FinishReason, MessageSchema, MessageState, Role, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
 import { ModelSchema, ModelState } from "../../src/gen/fireside/v1/model_pb.ts";
 import { EMPTY_FOLD, fold } from "../../src/state/fold.ts";
+import { TestAuth } from "./auth-service.ts";
 import { TestRunners } from "./runner-service.ts";
 import { serve } from "./services.ts";
 
@@ -43,6 +44,7 @@ export class TestServer {
   readonly calls: string[] = [];
   readonly watchRequests: WatchEventsRequest[] = [];
   readonly runners = new TestRunners();
+  readonly auth = new TestAuth();
   down = false;
   /** Lists messages as they were so many events ago: what is durable lags behind what was streamed. */
   lag = 0;

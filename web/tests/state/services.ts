@@ -14,6 +14,7 @@ import {
 } from "../../src/gen/fireside/v1/generation_pb.ts";
 import { FinishReason, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
 import { ModelService } from "../../src/gen/fireside/v1/model_service_pb.ts";
+import { serveAuth } from "./auth-service.ts";
 import { serveRunners } from "./runner-service.ts";
 import type { TestServer } from "./server.ts";
 
@@ -22,6 +23,7 @@ export function serve(router: ConnectRouter, server: TestServer): void {
   router.service(ChatService, services.chat());
   router.service(ConversationService, services.conversation());
   router.service(ModelService, services.model());
+  serveAuth(router, server.auth, (method, context, answer) => services.open(method, context, answer));
   serveRunners(router, server.runners, (method, context, answer) => services.unary(method, context, answer));
 }
 
@@ -35,9 +37,17 @@ class Services {
     };
   }
 
-  async unary<T>(method: string, context: HandlerContext, answer: () => T): Promise<T> {
+  unary<T>(method: string, context: HandlerContext, answer: () => T): Promise<T> {
+    return this.open(method, context, () => {
+      if (this.server.down) throw new ConnectError("down", Code.Unavailable);
+      this.server.auth.require();
+      return answer();
+    });
+  }
+
+  /** A call that nobody has to sign in for; it is answered while all else is down. */
+  async open<T>(method: string, context: HandlerContext, answer: () => T): Promise<T> {
     this.server.calls.push(method);
-    if (this.server.down) throw new ConnectError("down", Code.Unavailable);
     const index = this.server.refusals.findIndex((refusal) => refusal.method === method);
     if (index >= 0) throw this.server.refusals.splice(index, 1)[0]?.error ?? new Error();
     const value = answer();
@@ -136,6 +146,7 @@ class Services {
     this.server.watchRequests.push(request);
     const epoch = this.server.epoch;
     if (this.server.down) throw new ConnectError("down", Code.Unavailable);
+    this.server.auth.require();
     let cursor = request.afterCursor === "" ? this.server.events.length : Number(request.afterCursor);
     if (cursor > this.server.events.length || cursor < this.server.pruned) {
       throw new ConnectError("bad cursor", Code.OutOfRange);

@@ -70,7 +70,7 @@ describe("dates", () => {
   const now = Date.UTC(2026, 2, 15, 12, 0, 0);
   const at = (...date: [number, number, number, number?]): ConversationView => {
     const updatedAt = Date.UTC(date[0], date[1] - 1, date[2], date[3] ?? 12);
-    return { id: String(updatedAt), title: "", model: "", updatedAt, running: false, pending: false };
+    return { id: String(updatedAt), title: "", model: "", updatedAt, running: false, pending: false, access: "owner", ownerName: "" };
   };
   const names = (items: ConversationView[], locale = "en", timeZone = "UTC"): string[] =>
     groupByDate(items, { now, locale, timeZone }).map(({ label }) => (label.kind === "key" ? label.key : label.text));

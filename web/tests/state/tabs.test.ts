@@ -181,6 +181,7 @@ function setUp() {
   };
   const join = (tabId: string, change: Partial<TabsOptions> = {}) => {
     const client = new LiveClient();
+    client.admit("");
     const channel = air.end();
     joinTabs({
       tabId,
@@ -256,7 +257,7 @@ test("a tab that was silent for long is let go and taken back", async () => {
   new Seat(end, shared, clock, null);
   const heard: string[] = [];
   tab.onmessage = ({ data }) => heard.push((data as { kind: string }).kind);
-  tab.postMessage({ kind: "hello" });
+  tab.postMessage({ kind: "hello", account: "" });
   tab.postMessage({ kind: "alive", lock: "" });
   await until(() => heard.includes("batch"));
   await clock.pass(200_000);

@@ -37,7 +37,7 @@ export class Page {
     this.server = server;
     this.#browser = browser;
     this.tab = tab;
-    this.#app = mount(App, { target: document.body, props: { app: tab.app.state } });
+    this.#app = mount(App, { target: document.body, props: { app: tab.app } });
     flushSync();
   }
 

@@ -81,12 +81,12 @@ describe("the settings of runners", () => {
   it("say when they cannot be read, and try again", async () => {
     page = await Page.open();
     page.server.refuse("listRunners", 7);
-    page.tab.app.state.router.go({ name: "runners" });
+    page.tab.app.state.router.go({ name: "settings", page: "models", id: "" });
     await page.shows(() => page.find("runners-failed") !== null, "the failure");
     (page.get("runners-failed").querySelector("button") as HTMLButtonElement).click();
     flushSync();
     await page.shows(() => page.find("runner-add") !== null, "the list");
-    page.click("runners-back");
+    page.click("settings-back");
     await page.shows(() => page.find("empty") !== null, "the conversation");
   });
 });

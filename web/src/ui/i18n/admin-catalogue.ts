@@ -15,7 +15,6 @@ export const adminTexts = {
   "admin.close": ["Close", "关闭"],
   "admin.save": ["Save", "保存"],
   "admin.saving": ["Saving", "正在保存"],
-  "admin.saved": ["Saved", "已保存"],
   "admin.stale": [
     "It was changed elsewhere in the meantime. What is stored now is shown: make your change again.",
     "它在别处被更改了。现在显示的是当前内容，请重新修改。",
@@ -28,7 +27,6 @@ export const adminTexts = {
   ],
   "admin.role": ["Role", "角色"],
   "admin.groups": ["Groups", "群组"],
-  "admin.groups.none": ["There is no group yet.", "还没有群组。"],
   "role.admin": ["Admin", "管理员"],
   "role.member": ["Member", "成员"],
   "role.guest": ["Guest", "访客"],

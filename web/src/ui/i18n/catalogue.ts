@@ -3,7 +3,11 @@
 // `{name}` is filled in by the caller. A text that counts has the forms that its language tells apart (Intl.PluralRules),
 // chosen by {count}.
 
+import type { accountTexts } from "./account-catalogue.ts";
+import type { adminTexts } from "./admin-catalogue.ts";
+import type { entranceTexts } from "./entrance-catalogue.ts";
 import { runnerTexts } from "./runners-catalogue.ts";
+import type { sharingTexts } from "./sharing-catalogue.ts";
 
 export interface Forms {
   readonly one: string;
@@ -49,6 +53,18 @@ export const catalogue = {
   "conversation.deleted": ["Deleted “{title}”", "已删除“{title}”"],
   "conversation.undo": ["Undo", "撤销"],
 
+  // Conversations of several people.
+  "conversation.leave": ["Leave", "退出"],
+  "conversation.leave.title": ["Leave “{title}”?", "退出“{title}”？"],
+  "conversation.leave.text": ["It goes out of your list. Its owner can share it with you again.", "它将从你的列表中移除。所有者可以再次与你共享。"],
+  "conversation.share": ["Share", "共享"],
+  "conversation.of": ["Shared by {name}", "由 {name} 共享"],
+  "chat.viewer": ["{name} shares this with you to read.", "{name} 与你共享了此对话，仅供阅读。"],
+  "presence.label": ["Also here: {names}", "也在这里：{names}"],
+  "presence.more": ["and {count} more", "以及另外 {count} 人"],
+  "presence.writing": ["{name} is writing…", "{name} 正在输入…"],
+  "presence.writing.more": ["{name} and {count} more are writing…", "{name} 和另外 {count} 人正在输入…"],
+
   // The chat.
   "chat.label": ["Messages", "消息"],
   "chat.you": ["You", "你"],
@@ -60,8 +76,8 @@ export const catalogue = {
   "chat.failed": ["This conversation could not be loaded.", "无法加载此对话。"],
   "chat.missing": ["There is no such conversation.", "没有这个对话。"],
   "chat.missing.hint": [
-    "It may have been deleted, or the address is not right.",
-    "它可能已被删除，或者地址不正确。",
+    "It may have been deleted, it may not be shared with you any more, or the address is not right.",
+    "它可能已被删除、不再与你共享，或者地址不正确。",
   ],
   "chat.missing.action": ["Start a new chat", "开始新对话"],
 
@@ -181,6 +197,15 @@ export const catalogue = {
 
   // Settings.
   "settings.title": ["Settings", "设置"],
+  "settings.back": ["Back to the conversation", "返回对话"],
+  "settings.loading": ["Loading the settings", "正在加载设置"],
+  "settings.page.account": ["Account", "账户"],
+  "settings.page.models": ["Models & runners", "模型与运行器"],
+  "settings.page.people": ["People", "成员"],
+  "settings.page.invitations": ["Invitations", "邀请"],
+  "settings.page.groups": ["Groups", "群组"],
+  "settings.page.server": ["Server", "服务器"],
+  "settings.page.audit": ["Audit log", "审计日志"],
   "settings.runners": ["Models & runners", "模型与运行器"],
   "settings.runners.hint": ["Where models run, and which", "模型在哪里运行、有哪些"],
   "settings.theme": ["Theme", "主题"],
@@ -206,6 +231,22 @@ export const catalogue = {
   "keys.rename": ["Rename the conversation in focus", "重命名选中的对话"],
   "keys.delete": ["Delete the conversation in focus", "删除选中的对话"],
   "keys.label": ["Keys", "按键"],
+
+  // Who is here.
+  "threshold.waiting": ["Opening Fireside", "正在打开 Fireside"],
+  "threshold.failed": ["Fireside cannot be opened just now.", "暂时无法打开 Fireside。"],
+  "account.menu": ["Account of {name}", "{name} 的账户"],
+  "account.open": ["Account", "账户"],
+  "account.signOut": ["Sign out", "退出登录"],
+  "account.signOut.unsent.title": ["Sign out with messages unsent?", "有消息未发送，仍要退出登录吗？"],
+  "account.signOut.unsent": [
+    {
+      one: "{count} message has not been sent yet. Signing out forgets it in this browser.",
+      other: "{count} messages have not been sent yet. Signing out forgets them in this browser.",
+    },
+    "有 {count} 条消息尚未发送。退出登录后，此浏览器将不再保留它们。",
+  ],
+  "account.signOut.failed": ["You were not signed out. {message}", "未能退出登录。{message}"],
 
   // Parts of the page.
   "dialog.close": ["Close", "关闭"],
@@ -251,12 +292,17 @@ export const catalogue = {
   "error.queue.slow": ["No place came free in time. Try again.", "等待空位超时，请重试。"],
   "error.prompt": ["The conversation is too long for this model. Start a new one, or choose a model with more context.", "对话超出了此模型的长度。请开始新对话，或选择上下文更长的模型。"],
   "error.runners": ["Look at its settings", "查看运行器设置"],
+  "error.email.taken": ["There is an account with this e-mail address already.", "已有使用此邮箱的账户。"],
+  "error.group.exists": ["There is a group of this name already.", "已有同名的群组。"],
+  "error.last.admin": ["There must be at least one active admin. Make somebody else an admin first.", "至少需要一位有效的管理员。请先将他人设为管理员。"],
+  "error.links.off": ["This server allows no links.", "此服务器不允许使用链接。"],
   "error.unknown": ["Something went wrong: {message}", "出现错误：{message}"],
   "error.title": ["The answer could not be written.", "无法生成回答。"],
 
   "notice.rename": ["The conversation was not renamed.", "对话未能重命名。"],
   "notice.delete": ["The conversation was not deleted.", "对话未能删除。"],
   "notice.undelete": ["The conversation was not brought back.", "对话未能恢复。"],
+  "notice.leave": ["You could not leave the conversation.", "未能退出对话。"],
   "notice.regenerate": ["No new answer was started.", "未能重新生成。"],
   "notice.continue": ["The answer was not continued.", "未能继续回答。"],
   "notice.stop": ["The answer was not stopped.", "未能停止回答。"],
@@ -270,5 +316,11 @@ export const catalogue = {
   ...runnerTexts,
 } as const satisfies Record<string, Entry>;
 
-export type TextKey = keyof typeof catalogue;
+/** Of all catalogues: those of screens that are fetched later are registered with them (registerTexts in text.ts). */
+export type TextKey =
+  | keyof typeof catalogue
+  | keyof typeof entranceTexts
+  | keyof typeof accountTexts
+  | keyof typeof adminTexts
+  | keyof typeof sharingTexts;
 export type LanguageCode = (typeof LANGUAGES)[number];

@@ -7,7 +7,6 @@ export const runnerTexts = {
     "Runners are what models run on: this server itself, a program on this network, or a service. Their order is that of the list of models.",
     "运行器是模型运行的地方：本服务器、局域网中的程序或在线服务。它们的顺序就是模型列表的顺序。",
   ],
-  "runners.back": ["Back to the conversation", "返回对话"],
   "runners.list": ["Runners", "运行器"],
   "runners.add": ["Add a runner", "添加运行器"],
   "runners.loading": ["Loading the runners", "正在加载运行器"],

@@ -5,7 +5,6 @@ export const sharingTexts = {
   "share.title": ["Share “{title}”", "共享“{title}”"],
   "share.loading": ["Loading who has access", "正在加载访问者"],
   "share.failed": ["Who has access could not be loaded.", "无法加载访问者。"],
-  "share.add": ["Give access to", "授予访问权限"],
   "share.email": ["E-mail of somebody with an account here", "此服务器上账户的邮箱"],
   "share.group": ["Group", "群组"],
   "share.who": ["To whom", "共享给"],
@@ -48,7 +47,6 @@ export const sharingTexts = {
   // The page of a link.
   "link.by": ["Shared by {name}", "由 {name} 共享"],
   "link.loading": ["Loading the conversation", "正在加载对话"],
-  "link.live": ["Live", "实时"],
   "link.away": ["Connecting again", "正在重新连接"],
   "link.ended": ["This link has ended.", "此链接已失效。"],
   "link.ended.hint": ["Whoever shared the conversation has ended it, or its time was over.", "共享者已停用此链接，或链接已过期。"],

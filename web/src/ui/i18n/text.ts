@@ -12,8 +12,16 @@ function form(count: number, language: LanguageCode): "one" | "other" {
   return known.select(count) === "one" ? "one" : "other";
 }
 
+/** All that can be said now: the catalogue, and what came with the screens that were fetched. */
+const texts: Record<string, Entry> = { ...catalogue };
+
+/** Adds the texts of a screen that is fetched when it is first wanted. */
+export function registerTexts(more: Readonly<Record<string, Entry>>): void {
+  Object.assign(texts, more);
+}
+
 export function isTextKey(key: string): key is TextKey {
-  return Object.hasOwn(catalogue, key);
+  return Object.hasOwn(texts, key);
 }
 
 /** The tag for `lang` attributes and for Intl. */
@@ -22,7 +30,8 @@ export function tagOf(language: LanguageCode): string {
 }
 
 export function formatText(key: TextKey, language: LanguageCode, params: Params = {}): string {
-  const entry: Entry = catalogue[key];
+  const entry = texts[key];
+  if (entry === undefined) throw new Error(`The texts with ${key} have not been fetched.`);
   const chosen = entry[language === "zh" ? 1 : 0];
   const pattern = typeof chosen === "string" ? chosen : chosen[form(Number(params["count"] ?? 0), language)];
   return pattern.replace(/\{(\w+)\}/g, (hole, name: string) => {

@@ -1,0 +1,122 @@
+// The texts of signing in and up. Fetched with these screens.
+
+import type { Entry } from "./catalogue.ts";
+
+export const entranceTexts = {
+  // Fields that several forms have.
+  "field.name": ["Name", "姓名"],
+  "field.email": ["E-mail", "邮箱"],
+  "field.password": ["Password", "密码"],
+  "field.password.new": ["New password", "新密码"],
+  "field.password.show": ["Show the password", "显示密码"],
+  "field.password.hide": ["Hide the password", "隐藏密码"],
+  "field.password.hint": ["At least 10 characters. A few words make a good one.", "至少 10 个字符。几个词连在一起就很好。"],
+  "field.password.strength.0": ["Too short yet", "还太短"],
+  "field.password.strength.1": ["Fair. Longer is better.", "尚可，越长越好。"],
+  "field.password.strength.2": ["Good", "良好"],
+  "field.password.strength.3": ["Strong", "很强"],
+  "field.wrong.name": ["Give a name.", "请填写姓名。"],
+  "field.wrong.email": ["This is not an e-mail address.", "这不是有效的邮箱地址。"],
+  "field.wrong.email.empty": ["Give your e-mail address.", "请填写邮箱。"],
+  "field.wrong.password": ["At least 10 characters are needed.", "至少需要 10 个字符。"],
+  "field.wrong.password.empty": ["Give your password.", "请填写密码。"],
+  "field.wrong.code.empty": ["Give the code.", "请填写验证码。"],
+  "form.wait": [
+    { one: "Too many tries. Try again in {count} second.", other: "Too many tries. Try again in {count} seconds." },
+    "尝试次数过多，请在 {count} 秒后重试。",
+  ],
+  "form.working": ["One moment", "请稍候"],
+
+  // Signing in.
+  "entrance.language": ["Language", "语言"],
+  "signin.title": ["Sign in", "登录"],
+  "signin.again": ["Sign in again to go on. What you were writing is kept.", "请重新登录后继续。你写的内容都保留着。"],
+  "signin.submit": ["Sign in", "登录"],
+  "signin.or": ["or", "或"],
+  "signin.passkey": ["Sign in with a passkey", "使用通行密钥登录"],
+  "signin.provider": ["Continue with {name}", "通过 {name} 继续"],
+  "signin.forgot": ["Forgot your password?", "忘记密码？"],
+  "signin.forgot.admin": ["Forgot your password? An admin can make you a link for a new one.", "忘记密码？请管理员为你创建一个重设链接。"],
+  "signin.new": ["New here?", "还没有账户？"],
+  "signin.new.link": ["Make an account", "创建账户"],
+  "signin.provider.failed": ["Signing in there did not work. Try again, or ask an admin.", "通过该方式登录未成功。请重试或联系管理员。"],
+
+  // The second step.
+  "second.title": ["One more step", "还差一步"],
+  "second.totp": ["Give the six digits that your authenticator app shows.", "请输入身份验证器应用显示的六位数字。"],
+  "second.totp.label": ["Code", "验证码"],
+  "second.recovery": ["Give one of your recovery codes. Each works once.", "请输入一个恢复码。每个恢复码只能用一次。"],
+  "second.recovery.label": ["Recovery code", "恢复码"],
+  "second.passkey": ["Confirm with your passkey.", "请使用通行密钥确认。"],
+  "second.passkey.use": ["Use a passkey", "使用通行密钥"],
+  "second.recovery.use": ["Use a recovery code", "使用恢复码"],
+  "second.totp.use": ["Use the authenticator app", "使用身份验证器应用"],
+  "second.submit": ["Go on", "继续"],
+  "second.back": ["Back to signing in", "返回登录"],
+
+  // The first admin.
+  "setup.title": ["Welcome to Fireside", "欢迎使用 Fireside"],
+  "setup.about": ["Make the first account. It looks after this server, and what was written here before is its own.", "创建第一个账户。它负责管理此服务器，之前在这里写的内容都归它所有。"],
+  "setup.submit": ["Begin", "开始"],
+  "setup.token": [
+    "This needs the whole link that the server printed when it started, on the machine where it runs.",
+    "请使用服务器启动时在其所在机器上打印的完整链接。",
+  ],
+
+  // Making an account.
+  "join.title": ["Join Fireside", "加入 Fireside"],
+  "join.about": ["{name} invites you.", "{name} 邀请你加入。"],
+  "join.about.nobody": ["You are invited.", "你已受邀加入。"],
+  "join.email.fixed": ["The invitation is for this address.", "此邀请仅限该邮箱使用。"],
+  "join.ended.title": ["This invitation has ended", "此邀请已失效"],
+  "join.ended": ["It was used, or is too old. Ask whoever sent it for another.", "它已被使用或已过期。请向邀请人索取新的邀请。"],
+  "join.loading": ["Reading the invitation", "正在读取邀请"],
+  "signup.title": ["Make an account", "创建账户"],
+  "signup.domain": ["With an address of one of the mail domains that this server takes.", "请使用此服务器接受的邮箱域名。"],
+  "signup.closed.title": ["An invitation is needed", "需要邀请"],
+  "signup.closed": ["New accounts are made by invitation here. Ask an admin for one.", "此服务器仅接受受邀注册。请向管理员索取邀请。"],
+  "signup.submit": ["Make the account", "创建账户"],
+  "signup.have": ["Have an account?", "已有账户？"],
+  "pending.title": ["Almost there", "就快好了"],
+  "pending.about": ["Your account waits for an admin's approval. Then you can sign in.", "你的账户正在等待管理员批准，之后即可登录。"],
+  "mail.title": ["Check your mail", "请查收邮件"],
+  "mail.signup": ["We sent a link to {email}. Open it to finish.", "我们已向 {email} 发送了一个链接，打开它即可完成。"],
+  "mail.reset": ["If there is an account for {email}, a link for a new password is on its way to it.", "如果 {email} 有对应的账户，重设密码的链接正在发送。"],
+  "entrance.toSignIn": ["To signing in", "前往登录"],
+
+  // Passwords.
+  "forgot.title": ["Forgot your password?", "忘记密码？"],
+  "forgot.about": ["We send a link for a new one to your address.", "我们会向你的邮箱发送重设链接。"],
+  "forgot.submit": ["Send the link", "发送链接"],
+  "reset.title": ["Choose a new password", "设置新密码"],
+  "reset.about": ["You are signed out everywhere else.", "其他地方的登录都会退出。"],
+  "reset.submit": ["Save and sign in", "保存并登录"],
+  "welcome.title": ["Welcome to Fireside", "欢迎使用 Fireside"],
+  "welcome.about": ["Choose a password for your account.", "请为你的账户设置密码。"],
+  "confirmEmail.title": ["Confirm your address", "确认邮箱"],
+  "confirmEmail.about": ["Confirm that this address is yours to finish.", "确认这是你的邮箱即可完成。"],
+  "confirmEmail.submit": ["Confirm", "确认"],
+  "link.missing.title": ["This link is not whole", "链接不完整"],
+  "link.missing": ["Open it from the mail or message once more, or copy all of it.", "请从邮件或消息中重新打开，或复制完整链接。"],
+
+  // What is wrong.
+  "entrance.wrong.signIn": ["The address or the password is wrong.", "邮箱或密码不正确。"],
+  "entrance.wrong.disabled": ["This account is closed. Ask an admin.", "此账户已停用，请联系管理员。"],
+  "entrance.wrong.code": ["This code is not right. Try the next one.", "验证码不正确，请尝试下一个。"],
+  "entrance.wrong.challenge": ["That took too long. Sign in once more.", "用时过长，请重新登录。"],
+  "entrance.wrong.passkey": ["This passkey was not accepted. Try again, or use your password.", "未接受此通行密钥。请重试，或使用密码。"],
+  "entrance.wrong.setUpToken": ["This link is not the one that the server printed. Look at its output for the present one.", "这不是服务器打印的链接。请查看其输出中的最新链接。"],
+  "entrance.wrong.setUp": ["The first account has been made already. Sign in.", "第一个账户已创建，请登录。"],
+  "entrance.wrong.closed": ["An invitation is needed to make an account here.", "在此创建账户需要邀请。"],
+  "entrance.wrong.invitation": ["This invitation has ended. Ask for another.", "此邀请已失效，请索取新的邀请。"],
+  "entrance.wrong.taken": ["There is an account with this address. Sign in instead.", "此邮箱已有账户，请直接登录。"],
+  "entrance.wrong.link": ["This link was used, or is too old. Ask for another.", "此链接已被使用或已过期，请重新获取。"],
+  "entrance.wrong.noMail": ["This server sends no mail. An admin can make you a link.", "此服务器不发送邮件。管理员可以为你创建链接。"],
+
+  // Once more, before something that needs it.
+  "confirm.title": ["Confirm that it is you", "请确认是你本人"],
+  "confirm.about": ["This changes what opens your account, so give your password once more.", "此操作会更改账户的登录方式，请再次输入密码。"],
+  "confirm.about.again": ["This changes what opens your account, so sign in once more. You come back here.", "此操作会更改账户的登录方式，请再次登录，之后会回到这里。"],
+  "confirm.submit": ["Confirm", "确认"],
+  "confirm.wrong.password": ["This is not your password.", "密码不正确。"],
+} as const satisfies Record<string, Entry>;
