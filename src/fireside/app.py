@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
@@ -133,14 +134,22 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
             authenticator=SingleUser() if config.single_user else identity.sessions,
             readiness=Readiness(),
         )
-        # The name that the server is bound to is one that its users call it by.
-        options = EdgeOptions(
-            allowed_hosts=(config.host, *config.allowed_hosts), read_max_bytes=config.grpc_max_message_length
-        )
-        edge = build_asgi(services, options)
+        edge = build_asgi(services, _edge_options(config))
         stack.push_async_callback(edge.aclose)
         edge.open()
         return App(edge, stack.pop_all())
+
+
+def _edge_options(config: Config) -> EdgeOptions:
+    # The names that the server is bound to, and that its links have, are ones that its users call it by.
+    own = (config.host, urlsplit(config.public_url).hostname or "")
+    return EdgeOptions(
+        allowed_hosts=(*filter(None, own), *config.allowed_hosts),
+        cors_origins=config.cors_origins,
+        trusted_proxies=config.trusted_proxies,
+        strict_transport=config.tls_cert is not None,
+        read_max_bytes=config.grpc_max_message_length,
+    )
 
 
 def _store_options(config: Config, seat: Seat | None) -> StoreOptions:

@@ -6,6 +6,7 @@ into each package's `Options`. What the settings are is in settings.py.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
@@ -43,6 +44,12 @@ class Config:
     """Whether somebody named the port: then it is that one or none."""
 
     allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    """As browsers write an origin: scheme, host and a port that is not the scheme's own."""
+
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks."""
+
     keep_alive: float
     grpc_max_message_length: int
     grpc_max_concurrent_streams: int
@@ -83,6 +90,7 @@ class Config:
     llama_context: int
     queue_length: int
     queue_wait: float
+    runner_private_addresses: bool
     runner_connect_timeout: float
     runner_first_token_timeout: float
     runner_between_tokens_timeout: float
@@ -190,6 +198,27 @@ def _accounts_config(found: Found) -> _AccountsConfig:
     }
 
 
+def _cors_origins(found: Found) -> tuple[str, ...]:
+    origins = tuple(origin.lower().rstrip("/") for origin in found.names("cors_origins"))
+    for origin in origins:
+        parts = urlsplit(origin)
+        # "*" is no origin: whoever opens the API to every page on earth shall not do it by a character.
+        if parts.scheme not in {"http", "https"} or not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+            expected = "origins such as https://app.example.org, without a path"
+            raise SettingError("cors_origins", origin, expected, found.source("cors_origins"))
+    return origins
+
+
+def _trusted_proxies(found: Found) -> tuple[str, ...]:
+    for text in found.names("trusted_proxies"):
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            expected = "addresses or networks such as 127.0.0.1 or 10.0.0.0/8"
+            raise SettingError("trusted_proxies", text, expected, found.source("trusted_proxies")) from None
+    return found.names("trusted_proxies")
+
+
 def _check_mail(config: Config, found: Found) -> None:
     parts = urlsplit(config.public_url)
     if config.public_url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
@@ -212,6 +241,8 @@ def _server_config(found: Found) -> Config:
         port=found.get("port", int),
         port_asked="port" in found.sources,
         allowed_hosts=found.names("allowed_hosts"),
+        cors_origins=_cors_origins(found),
+        trusted_proxies=_trusted_proxies(found),
         keep_alive=found.get("keep_alive", float),
         grpc_max_message_length=found.get("grpc_max_message_length", int),
         grpc_max_concurrent_streams=found.get("grpc_max_concurrent_streams", int),
@@ -234,6 +265,7 @@ def _server_config(found: Found) -> Config:
         llama_context=found.get("llama_context", int),
         queue_length=found.get("queue_length", int),
         queue_wait=found.get("queue_wait", float),
+        runner_private_addresses=found.get("runner_private_addresses", bool),
         runner_connect_timeout=found.get("runner_connect_timeout", float),
         runner_first_token_timeout=found.get("runner_first_token_timeout", float),
         runner_between_tokens_timeout=found.get("runner_between_tokens_timeout", float),

@@ -36,8 +36,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="allowed_hosts", kind=Kind.LIST, default=(), section=_NETWORK,
-        default_text="localhost, this machine's name and the addresses listened on",
+        default_text="localhost, this machine's name, the addresses listened on and the host of public_url",
         help="Further host names under which browsers may reach the server; * allows any.",
+    ),
+    Setting(
+        name="cors_origins", kind=Kind.LIST, default=(), section=_NETWORK, default_text="none",
+        help="Origins of other sites, such as https://app.example.org, whose pages may call the API with an API key. "
+        "Cookies never count for them.",
+    ),
+    Setting(
+        name="trusted_proxies", kind=Kind.LIST, default=(), section=_NETWORK, default_text="none",
+        help="Addresses or networks, such as 10.0.0.0/8, of reverse proxies in front: their X-Forwarded-For and "
+        "X-Forwarded-Proto say who calls, and how. Anybody else's are ignored.",
     ),
     Setting(
         name="keep_alive", kind=Kind.SECONDS, default=120.0, section=_NETWORK,
@@ -200,6 +210,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Whether the next runner with a model of the same name may stand in; those that are added later say so themselves.",
     ),
     Setting(
+        name="runner_private_addresses", kind=Kind.SWITCH, default=True, section=_RUNNERS,
+        help="Whether runners that are added in the web app may be on this machine and in private networks. Holds for all of them.",
+    ),
+    Setting(
         name="workers", kind=Kind.INTEGER, default=1, minimum=1, maximum=64, section=_RUNNING,
         help="Server processes that share the port and the database; one for each core that answers shall use.",
     ),
@@ -239,7 +253,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
 
 BY_NAME: Final = {setting.name: setting for setting in SETTINGS}
 SERVER_SETTINGS: Final = tuple(setting for setting in SETTINGS if setting.section not in {CLIENT, WORKER})
-_NOT_OF_WORKERS = {"allowed_hosts", "database_url", "default_model", "keep_alive", "secret_key", "workers"}
+_NOT_OF_WORKERS = {
+    "allowed_hosts", "cors_origins", "database_url", "default_model", "keep_alive", "secret_key", "trusted_proxies", "workers",
+}  # fmt: skip
 WORKER_SETTINGS: Final = tuple(
     setting
     for setting in SETTINGS

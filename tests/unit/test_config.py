@@ -25,7 +25,12 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-_MUST_BE = {"public_url": "https://chat.example.org", "smtp_from": "fireside@example.org"}
+_MUST_BE = {
+    "public_url": "https://chat.example.org",
+    "smtp_from": "fireside@example.org",
+    "cors_origins": "https://app.example.org,http://localhost:3000",
+    "trusted_proxies": "127.0.0.1,10.0.0.0/8,fd00::/8",
+}
 
 
 def write(text: str, path: str = "fireside.toml") -> Path:
@@ -115,6 +120,10 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: 
         ("keep_alive", "nan", "a number of seconds, 0 or more"),
         ("keep_alive", "inf", "a number of seconds, 0 or more"),
         ("llama_slots", "0", "a whole number from 1 to 256"),
+        ("cors_origins", "*", "origins such as https://app.example.org, without a path"),
+        ("cors_origins", "https://app.example.org/chat", "origins such as https://app.example.org, without a path"),
+        ("cors_origins", "null", "origins such as https://app.example.org, without a path"),
+        ("trusted_proxies", "proxy.local", "addresses or networks such as 127.0.0.1 or 10.0.0.0/8"),
     ],
 )
 def test_a_wrong_flag_is_told(name: str, raw: str, expected: str) -> None:

@@ -1,21 +1,36 @@
-"""Which requests a page of another site could be behind."""
+"""Which requests a page of another site could be behind, and which pages may call."""
 
 from __future__ import annotations
 
 import pytest
 
-from fireside.edge.guard import Guard
+from fireside.edge.cors import is_preflight, preflight, without_cookies
+from fireside.edge.guard import Guard, Verdict
 
 GUARD = Guard(["chat.example.com", "Fire.Local."])
+OPEN = Guard([], ["https://app.example.org", "http://localhost:3000/"])
 
 
-def refused(host: str | None, origin: str | None = None, guard: Guard = GUARD) -> bool:
+def judged(
+    host: str | None,
+    origin: str | None = None,
+    guard: Guard = GUARD,
+    *,
+    rpc: bool = True,
+    method: str = "POST",
+    **more: str,
+) -> Verdict:
     headers = [(b"user-agent", b"x")]
     if host is not None:
         headers.append((b"host", host.encode("latin-1")))
     if origin is not None:
         headers.append((b"origin", origin.encode("latin-1")))
-    return guard.refusal(headers) != ""
+    headers += [(f"sec-fetch-{name}".encode(), value.encode()) for name, value in more.items()]
+    return guard.judge(method, headers, for_programs=rpc)
+
+
+def refused(host: str | None, origin: str | None = None, guard: Guard = GUARD) -> bool:
+    return judged(host, origin, guard).refusal != ""
 
 
 @pytest.mark.parametrize(
@@ -50,7 +65,8 @@ def test_other_names_are_refused(host: str | None) -> None:
     ],
 )  # fmt: skip
 def test_own_pages_may_call(host: str, origin: str) -> None:
-    assert not refused(host, origin)
+    assert judged(host, origin) == Verdict()
+    assert judged(host, origin, site="same-origin", mode="cors", dest="empty") == Verdict()
 
 
 @pytest.mark.parametrize(
@@ -64,6 +80,7 @@ def test_own_pages_may_call(host: str, origin: str) -> None:
 )  # fmt: skip
 def test_pages_of_other_sites_may_not_call(host: str, origin: str) -> None:
     assert refused(host, origin)
+    assert refused(host, origin, OPEN)
 
 
 def test_a_star_allows_every_name_but_no_other_origin() -> None:
@@ -73,4 +90,69 @@ def test_a_star_allows_every_name_but_no_other_origin() -> None:
 
 
 def test_two_hosts_are_refused() -> None:
-    assert GUARD.refusal([(b"host", b"localhost"), (b"host", b"evil.example")])
+    assert GUARD.judge("GET", [(b"host", b"localhost"), (b"host", b"evil.example")], for_programs=False).refusal
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("mode", ["no-cors", "cors", "websocket", "same-origin", ""])
+@pytest.mark.parametrize("rpc", [True, False])
+def test_what_other_sites_load_is_refused_though_it_has_no_origin(site: str, mode: str, *, rpc: bool) -> None:
+    assert judged("localhost", rpc=rpc, method="GET", site=site, mode=mode, dest="image").refusal
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_on_another_site_opens_pages_alone(site: str) -> None:
+    goes = {"site": site, "mode": "navigate", "dest": "document"}
+    assert judged("localhost", rpc=False, method="GET", **goes) == Verdict()
+    assert judged("localhost", rpc=True, method="GET", **goes).refusal
+    assert judged("localhost", rpc=False, method="POST", **goes).refusal
+    assert judged("localhost", rpc=False, method="GET", **{**goes, "dest": "iframe"}).refusal
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_what_a_person_or_an_own_page_does_is_answered(site: str) -> None:
+    assert judged("localhost", rpc=True, method="GET", site=site, mode="cors", dest="empty") == Verdict()
+
+
+@pytest.mark.parametrize("origin", ["https://app.example.org", "http://localhost:3000", "HTTPS://APP.example.org"])
+def test_named_origins_may_call_what_is_for_programs_alone(origin: str) -> None:
+    foreign = {"site": "cross-site", "mode": "cors", "dest": "empty"}
+    assert judged("localhost:8080", origin, OPEN, **foreign) == Verdict(page=origin.encode())
+    assert judged("localhost:8080", origin, OPEN, rpc=False, **foreign).refusal
+    assert judged("localhost:8080", origin, **foreign).refusal
+    assert judged("evil.example", origin, OPEN, **foreign).refusal
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://app.example.org", "https://app.example.org:8443", "https://app.example.org.evil.example", "null", "*"],
+)
+def test_only_the_very_origin_is_opened(origin: str) -> None:
+    assert refused("localhost", origin, OPEN)
+
+
+def test_two_origins_are_refused() -> None:
+    headers = [(b"host", b"localhost"), (b"origin", b"https://app.example.org"), (b"origin", b"https://evil.example")]
+    assert OPEN.judge("POST", headers, for_programs=True).refusal
+
+
+def test_a_preflight_is_answered_without_credentials() -> None:
+    headers = [
+        (b"origin", b"https://app.example.org"),
+        (b"access-control-request-method", b"POST"),
+        (b"access-control-request-headers", b"authorization, x-stainless-os,x-evil"),
+    ]
+    scope = {"method": "OPTIONS", "headers": headers}
+    assert is_preflight(scope)
+    assert not is_preflight({**scope, "method": "POST"})
+    told = dict(preflight(scope, b"https://app.example.org").headers)
+    assert told[b"access-control-allow-origin"] == b"https://app.example.org"
+    assert b"access-control-allow-credentials" not in told
+    allowed = told[b"access-control-allow-headers"].split(b", ")
+    assert {b"authorization", b"connect-protocol-version", b"x-grpc-web", b"x-stainless-os"} <= set(allowed)
+    assert b"x-evil" not in allowed
+
+
+def test_cookies_are_dropped_and_nothing_else() -> None:
+    scope = {"method": "POST", "headers": [(b"cookie", b"a=b"), (b"authorization", b"Bearer x"), (b"cookie", b"c=d")]}
+    assert without_cookies(scope)["headers"] == [(b"authorization", b"Bearer x")]

@@ -75,11 +75,13 @@ def serve(file: Path | None, ready_fd: int | None, **flags: str | None) -> None:
         make_data_dir(config)
         tls = certificates(config)
         _warn(config, listening)
+        # Whoever comes through a proxy on this machine is not on this machine.
+        alone = listening.loopback and not config.trusted_proxies
         config = replace(
             config,
             allowed_hosts=(*config.allowed_hosts, *machine_names()),
-            loopback_only=listening.loopback,
-            set_up_token="" if config.single_user or listening.loopback else secrets.token_urlsafe(32),
+            loopback_only=alone,
+            set_up_token="" if config.single_user or alone else secrets.token_urlsafe(32),
         )
         if config.workers > 1:
             code = _supervise(config, listening, tls, ready_fd)
@@ -219,7 +221,7 @@ def _announce(
         )
     more = ", and at every other address of this machine" if listening.everywhere else ""
     click.echo(f"Fireside is ready at {url}{more} (Ctrl+C stops it)")
-    if needs_set_up and listening.loopback:
+    if needs_set_up and config.loopback_only:
         click.echo("Nobody has an account yet: whoever opens this address first makes the admin's.")
     elif needs_set_up:
         click.echo(

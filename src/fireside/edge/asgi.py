@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from fireside.edge.access import SCHEME_HEADER, Access
 from fireside.edge.applications import SERVICES, Services, applications, request_validator
+from fireside.edge.cors import answer_headers, is_preflight, preflight, without_cookies
 from fireside.edge.errors import ErrorMapping
 from fireside.edge.evictions import Evictions
 from fireside.edge.guard import Guard
+from fireside.edge.headed import NO_SNIFFING, NOT_STORED, STRICT_TRANSPORT, Headed
 from fireside.edge.openai.door import PREFIX as OPENAI_PREFIX
 from fireside.edge.openai.door import OpenAIDoor
 from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import Reply, send_reply
+from fireside.edge.proxies import Proxies
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
 from fireside.edge.streams import LooseEnds, OpenStreams
 from fireside.edge.web import WebApp, default_folder
@@ -53,6 +56,15 @@ class EdgeOptions:
     allowed_hosts: tuple[str, ...] = ()
     """Host names that the server answers to, besides `localhost` and IP addresses; "*" for all."""
 
+    cors_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may call, without cookies, what is for programs."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front, whose word on who calls is taken."""
+
+    strict_transport: bool = False
+    """Whether browsers that came over TLS shall never come without."""
+
     web_folder: Path = field(default_factory=default_folder)
     """Where the built web app is."""
 
@@ -75,7 +87,8 @@ class Edge:
         self.services = services
         self.streams = OpenStreams()
         self._options = options
-        self._guard = Guard(options.allowed_hosts)
+        self._guard = Guard(options.allowed_hosts, options.cors_origins)
+        self._proxies = Proxies(options.trusted_proxies)
         self._web = WebApp(options.web_folder)
         access = Access(services.authenticator, SERVICES)
         self._evictions = Evictions(self.streams, services.authenticator)
@@ -106,25 +119,46 @@ class Edge:
         await self.streams.end_all(self._options.stream_grace)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if refusal := self._guard.refusal(scope["headers"]):
-            await send_reply(send, Reply(403, f"{refusal}\n".encode()), head=scope["method"] == "HEAD")
-            return
         path: str = scope["path"]
-        if path.startswith(OPENAI_PREFIX):
-            await self._openai(scope, receive, send)
-            return
         app = self._routes.get(path.rpartition("/")[0])
-        if app is None:
-            await self._not_rpc(scope, send)
+        for_programs = app is not None or path.startswith(OPENAI_PREFIX)
+        verdict = self._guard.judge(scope["method"], scope["headers"], for_programs=for_programs)
+        scope = self._proxies.seen(scope)
+        native = _is_native_grpc(scope)
+        if not native:  # no browser reads its answers
+            send = Headed(send, self._added(scope, verdict.page, for_programs=for_programs))
+        if verdict.refusal:
+            await send_reply(send, Reply(403, f"{verdict.refusal}\n".encode()), head=scope["method"] == "HEAD")
             return
+        if verdict.page:
+            if is_preflight(scope):
+                await send_reply(send, preflight(scope, verdict.page))
+                return
+            scope = without_cookies(scope)
+        if app is not None:
+            await self._rpc(app, scope, receive, send)
+        elif for_programs:
+            await self._openai(scope, receive, send)
+        else:
+            await self._not_rpc(scope, send)
+
+    async def _rpc(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_native_grpc(scope) and "http.response.trailers" not in scope.get("extensions", {}):
             await send_reply(send, _NO_TRAILERS)
             return
         if announces_more_than(self._options.read_max_bytes, scope):
             receive = await cut_short(receive, self._options.read_max_bytes)
-        native: Any = app  # connectrpc's type of a scope is a TypedDict, ours is a plain mapping
         # connectrpc wants a root_path, which ASGI leaves optional.
-        await self.streams.serve(native, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send)
+        await self.streams.serve(app, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send)
+
+    def _added(self, scope: Scope, page: bytes, *, for_programs: bool) -> list[tuple[bytes, bytes]]:
+        """What every answer is to say besides its own headers."""
+        added = [NO_SNIFFING, NOT_STORED] if for_programs else [NO_SNIFFING]
+        if page:
+            added += answer_headers(page)
+        if self._options.strict_transport and scope.get("scheme") == "https":
+            added.append(STRICT_TRANSPORT)
+        return added
 
     async def _not_rpc(self, scope: Scope, send: Send) -> None:
         content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")

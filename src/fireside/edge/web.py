@@ -82,10 +82,10 @@ class WebApp:
 
     async def _reply(self, scope: Scope) -> Reply:
         if scope["method"] not in ("GET", "HEAD"):
-            return Reply(405, b"Only GET and HEAD.\n", headers=((b"allow", b"GET, HEAD"),))
+            return Reply(405, b"Only GET and HEAD.\n", headers=(*SECURITY_HEADERS, (b"allow", b"GET, HEAD")))
         path: str = scope["path"].lstrip("/")
         if path == "healthz":
-            return Reply(200, b"ok\n", headers=((b"cache-control", b"no-store"),))
+            return Reply(200, b"ok\n", headers=(*SECURITY_HEADERS, (b"cache-control", b"no-store")))
         # Names and values are bytes, as ASGI has them.
         headers = dict(scope["headers"])
         return await asyncio.to_thread(self._read, path, headers)
