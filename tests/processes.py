@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fireside.gen.v1.model_service_pb2 import ListModelsRequest
+from fireside.gen.v1.auth_service_pb2 import GetAuthStateRequest
 from tests.callers import Caller, caller
 
 _LOOK_SECONDS = 0.05
@@ -49,16 +49,18 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def caller_of(url: str, pid: int, everyone: Sequence[int]) -> AsyncIterator[Caller]:
+async def caller_of(
+    url: str, pid: int, everyone: Sequence[int], headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Caller]:
     """A client whose one connection the process `pid` has: all others are stopped while it is made."""
     others = [other for other in everyone if other != pid]
-    async with caller("grpcio", url) as client:
+    async with caller("grpcio", url, headers) as client:
         for other in others:
             os.kill(other, signal.SIGSTOP)
         try:
             # A thread that runs just now may go on for a moment.
             await until(lambda: all(map(_stopped, others)))
-            await client.unary("ListModels", ListModelsRequest())
+            await client.unary("GetAuthState", GetAuthStateRequest())
         finally:
             for other in others:
                 os.kill(other, signal.SIGCONT)
