@@ -85,6 +85,9 @@ class Guests:
         """Somebody who has access begins to read; `end` is called once, with `ended` set, when they have it no more."""
         guest = Guest(account_id, conversation_id, end, link)
         self._guests.setdefault(conversation_id, set()).add(guest)
+        # What ended between the look that let them in and now was told to others only.
+        self._conversations.add(conversation_id)
+        self._look()
         return guest
 
     def leave(self, guest: Guest) -> None:
@@ -146,20 +149,23 @@ class Guests:
     async def _look_at(self, conversations: set[str], accounts: set[str]) -> None:
         followed = set(self._feed.owners())
         told = followed if EVERYBODY in accounts else followed & accounts
+        # Who enters from here on may have what was not there yet when this was read; they are looked at for themselves.
+        present = [guest for guests in self._guests.values() for guest in guests]
+        links = {guest.link.token_hash for guest in present if guest.link is not None}
 
         async def body(tx: Tx) -> tuple[dict[str, Mapping[str, int]], set[bytes], dict[str, int]]:
             concerned = conversations | await self._conversations_of(tx, accounts)
             roles = {name: (await shares.audience(tx, name)).roles for name in sorted(concerned)}
-            links = {g.link.token_hash for name in concerned for g in self._guests.get(name, ()) if g.link is not None}
             opening = {link for link in links if await shares.by_token(tx, link) is not None}
             return roles, opening, await account_events.newest(tx, sorted(told))
 
         roles, opening, newest = await self._db.read(body)
         for conversation_id, by_account in roles.items():
             self._engine.set_audience(conversation_id, by_account)
-            for guest in list(self._guests.get(conversation_id, ())):
-                if not guest.has_access(by_account, opening):
-                    self._end(guest)
+        for guest in present:
+            roles_there = roles.get(guest.conversation_id)
+            if roles_there is not None and not guest.has_access(roles_there, opening):
+                self._end(guest)
         for listener in self._listeners:
             listener()
         for account_id, number in newest.items():
@@ -182,6 +188,8 @@ class Guests:
         return found & (self._guests.keys() | writing.keys())
 
     def _end(self, guest: Guest) -> None:
+        if guest not in self._guests.get(guest.conversation_id, ()):
+            return  # they have left by themselves
         self.leave(guest)
         guest.ended = True
         guest.end()

@@ -84,8 +84,6 @@ class Links:
             async with aclosing(follower):
                 await follower.follow_events("")
                 follower.follow_running({}, conversation_id)
-                # Again: what ended before the guest was known was told to nobody.
-                await self._opened(principal, token)
                 view = _View(await self._conversations.get(whose, conversation_id))
                 async with aclosing(follower.batches()) as batches:
                     async for batch in batches:
