@@ -6,11 +6,17 @@ import { parse } from "svelte/compiler";
 import { describe, expect, it } from "vitest";
 import { ERROR_KEYS } from "../../src/state/errors.ts";
 import { NOTICE_KEYS } from "../../src/state/notices.ts";
+import { accountTexts } from "../../src/ui/i18n/account-catalogue.ts";
+import { adminTexts } from "../../src/ui/i18n/admin-catalogue.ts";
 import { catalogue, type Entry, type TextKey } from "../../src/ui/i18n/catalogue.ts";
+import { entranceTexts } from "../../src/ui/i18n/entrance-catalogue.ts";
+import { sharingTexts } from "../../src/ui/i18n/sharing-catalogue.ts";
 import { chooseLanguage, formatText, isTextKey } from "../../src/ui/i18n/text.ts";
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
-const entries = Object.entries(catalogue) as [TextKey, Entry][];
+/** Those of screens that are fetched when first wanted are catalogues of their own. */
+const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts };
+const entries = Object.entries(all) as [TextKey, Entry][];
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((hole) => hole[1] ?? "").sort();
 
 function sources(folder: string): string[] {
@@ -30,6 +36,11 @@ describe("the catalogue", () => {
 
   it("has a text for each error and notice of the state", () => {
     for (const key of [...ERROR_KEYS, ...NOTICE_KEYS]) expect(isTextKey(key), key).toBe(true);
+  });
+
+  it("names each text once", () => {
+    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts];
+    expect(parts.reduce((sum, part) => sum + Object.keys(part).length, 0)).toBe(entries.length);
   });
 
   it("holds nothing that is not used", () => {

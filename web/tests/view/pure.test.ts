@@ -56,7 +56,7 @@ describe("the palette", () => {
 
 const message = (id: string, change: Partial<MessageView> = {}): MessageView => ({
   id, parentId: "", role: "user", parts: [{ kind: "text", text: id }], epoch: 0, status: "done", activity: null, finish: "none",
-  error: null, model: "", promptTokens: 0, completionTokens: 0, createdAt: 0, siblingIds: [id], siblingIndex: 0,
+  error: null, model: "", promptTokens: 0, completionTokens: 0, createdAt: 0, authorId: "", authorName: "", siblingIds: [id], siblingIndex: 0,
   can: { edit: true, regenerate: false, continue: false, retry: false }, ...change,
 });
 const unable = { edit: false, regenerate: false, continue: false, retry: false };

@@ -1,5 +1,5 @@
 // What lies above the page: at most one of them, and passing messages of the views themselves.
-export type Overlay = "none" | "palette" | "settings" | "shortcuts" | "rail";
+export type Overlay = "none" | "palette" | "settings" | "shortcuts" | "rail" | "share";
 
 export interface Passing {
   readonly id: string;
