@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 _PASSWORD = "for this benchmark alone"  # noqa: S105 - of an account that ends with the benchmark
 
 
-async def first_key(url: str, folder: Path) -> str:
-    """Sets the server at `url` up and returns an API key. Raises CommandError."""
+async def first_key(url: str, folder: Path, token: str = "") -> str:
+    """Sets the server at `url` up, with the token of its link if it wants one, and returns an API key.
+
+    Raises CommandError.
+    """
     none = await asyncio.to_thread(_empty, folder / "client.toml")
     link = open_link(load_client({"url": url, "data_dir": str(folder)}, file=none), key="")
     try:
+        request = SetUpRequest(name="Bench", email="bench@localhost", password=_PASSWORD, token=token)
         with ResponseMetadata() as metadata:
-            await link.auth.set_up(SetUpRequest(name="Bench", email="bench@localhost", password=_PASSWORD))
+            await link.auth.set_up(request)
             cookie = (metadata.headers.get("set-cookie") or "").partition(";")[0]
         made = await link.account.create_api_key(CreateApiKeyRequest(name="bench"), headers={"cookie": cookie})
     except ConnectError as error:
