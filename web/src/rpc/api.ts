@@ -5,6 +5,7 @@ import { createClient, type CallOptions, type Client, type Transport } from "@co
 import { ChatService } from "../gen/fireside/v1/chat_service_pb.ts";
 import { ConversationService } from "../gen/fireside/v1/conversation_service_pb.ts";
 import { ModelService } from "../gen/fireside/v1/model_service_pb.ts";
+import { ShareService } from "../gen/fireside/v1/share_service_pb.ts";
 import { backoff, wait, type Clock } from "./clock.ts";
 import { Code, failure, failureOf, isTransient, type Failure } from "./failure.ts";
 
@@ -12,6 +13,7 @@ export interface Api {
   readonly chat: Client<typeof ChatService>;
   readonly conversations: Client<typeof ConversationService>;
   readonly models: Client<typeof ModelService>;
+  readonly shares: Client<typeof ShareService>;
 }
 
 /** Just the service of the live stream: all that the shared worker needs. */
@@ -24,6 +26,7 @@ export function createApi(transport: Transport): Api {
     chat: createChatClient(transport),
     conversations: createClient(ConversationService, transport),
     models: createClient(ModelService, transport),
+    shares: createClient(ShareService, transport),
   };
 }
 

@@ -4,7 +4,24 @@ import { MessageState, type Message } from "../gen/fireside/v1/message_pb.ts";
 import type { Branch } from "./branch.ts";
 import type { LogReader } from "./log-reader.ts";
 import { MessageViews } from "./message-view.ts";
-import type { MessageView } from "./types.ts";
+import type { ChatState, MessageView } from "./types.ts";
+
+/** What a chat is before anything is known of it. */
+export const START: ChatState = {
+  conversationId: "",
+  phase: "loading",
+  messages: [],
+  hasOlder: false,
+  loadingOlder: false,
+  error: null,
+  title: "",
+  access: "owner",
+  shared: false,
+  ownerName: "",
+  model: "",
+  running: false,
+  stopping: false,
+};
 
 export interface Screen {
   readonly messages: readonly MessageView[];
@@ -45,20 +62,20 @@ export class ChatScreen {
       .find(isRunning);
   }
 
-  screen(): Screen {
+  screen(readOnly = false): Screen {
     const messages = this.logs.follow(this.branch.shown());
     const sending = this.branch.pending.filter(({ state }) => state === "sending");
     const running = sending.length > 0 || messages.some(isRunning);
     if (!messages.some((message) => isRunning(message) && message.generationId === this.#stopping)) this.#stopping = "";
     const last = messages.length - 1;
     return {
-      messages: messages.map((message, index) => this.#view(message, index === last, running)),
+      messages: messages.map((message, index) => this.#view(message, index === last, running, readOnly)),
       running,
       stopping: this.#stopping !== "" || sending.some(({ stopWanted }) => stopWanted),
     };
   }
 
-  #view(message: Message, last: boolean, busy: boolean): MessageView {
+  #view(message: Message, last: boolean, busy: boolean, readOnly: boolean): MessageView {
     const pending = this.branch.pendingOf(message.id);
     return this.#views.view({
       message,
@@ -68,6 +85,7 @@ export class ChatScreen {
       siblings: this.branch.siblings(message),
       last,
       busy,
+      readOnly,
     });
   }
 }

@@ -6,9 +6,10 @@ import type { CallOptions } from "@connectrpc/connect";
 import type { AccountEvent } from "../gen/fireside/v1/account_event_pb.ts";
 import { calling } from "../rpc/api.ts";
 import { Code, type Failure } from "../rpc/failure.ts";
+import { accessOf, sharing } from "./access.ts";
 import { BranchReader } from "./branch-reader.ts";
 import { Branch } from "./branch.ts";
-import { ChatScreen, isRunning } from "./chat-screen.ts";
+import { ChatScreen, isRunning, START } from "./chat-screen.ts";
 import type { ChatServices } from "./chat-services.ts";
 import { appError } from "./errors.ts";
 import { newId } from "./ids.ts";
@@ -27,19 +28,6 @@ export interface ChatOptions {
   /** The first message was sent. */
   readonly begun: (chat: Chat) => void;
 }
-
-const START: ChatState = {
-  conversationId: "",
-  phase: "loading",
-  messages: [],
-  hasOlder: false,
-  loadingOlder: false,
-  error: null,
-  title: "",
-  model: "",
-  running: false,
-  stopping: false,
-};
 
 /** How long after a generation ended its log may take to say so. Milliseconds. */
 const LATE_MS = 1_000;
@@ -312,8 +300,10 @@ export class ConversationChat extends Store<ChatState> implements Chat {
         if (link.kind === "live") this.#orders.retryWaiting();
       }),
       conversations.subscribe(() => {
-        const { title, model } = this.get();
-        if (title !== conversations.titleOf(this.id) || model !== this.#model()) this.#show.now();
+        const { title, model, access, shared } = this.get();
+        const now = sharing(conversations.recordOf(this.id));
+        const same = title === conversations.titleOf(this.id) && access === now.access && shared === now.shared;
+        if (!same || model !== this.#model()) this.#show.now();
       }),
       models.subscribe(() => {
         if (this.get().model !== this.#model()) this.#show.now();
@@ -386,12 +376,14 @@ export class ConversationChat extends Store<ChatState> implements Chat {
   }
 
   #render(): void {
-    const screen = this.#screen.screen();
+    const record = this.services.conversations.recordOf(this.id);
+    const screen = this.#screen.screen(accessOf(record) === "viewer");
     this.update({
       ...screen,
       hasOlder: this.#branch.token !== "",
       loadingOlder: this.#reader.readingOlder,
       title: this.services.conversations.titleOf(this.id),
+      ...sharing(record),
       model: this.#model(),
       ...(this.get().phase === "new" && screen.messages.length > 0 ? { phase: "ready" as const } : {}),
     });

@@ -4,6 +4,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 
 import type { Conversation } from "../gen/fireside/v1/conversation_pb.ts";
+import { accessOf, sameAccess } from "./access.ts";
 import type { ConversationView } from "./types.ts";
 
 /** One listing of the server, as far as it was read. */
@@ -59,7 +60,9 @@ export class ConversationBook {
     if (record.deleteTime !== undefined) this.gone(record.id);
     if (this.#gone.has(record.id)) return false;
     const known = this.#records.get(record.id);
-    if (known !== undefined && (known.etag === record.etag || updatedAt(known) > updatedAt(record))) return false;
+    if (known !== undefined && updatedAt(known) > updatedAt(record)) return false;
+    // Who may do what with it can change by itself.
+    if (known !== undefined && known.etag === record.etag && sameAccess(known, record)) return false;
     this.#records.set(record.id, record);
     this.#begun.delete(record.id);
     return true;
@@ -115,6 +118,8 @@ export class ConversationBook {
       updatedAt: Math.max(at, overlay?.touchedAt ?? 0),
       running: running.has(id),
       pending: record === undefined || (overlay?.pending ?? 0) > 0,
+      access: accessOf(record),
+      ownerName: record?.ownerName ?? "",
     };
     const before = this.#views.get(id);
     return before !== undefined && same(before, view) ? before : view;
@@ -136,6 +141,8 @@ function same(a: ConversationView, b: ConversationView): boolean {
     a.model === b.model &&
     a.updatedAt === b.updatedAt &&
     a.running === b.running &&
-    a.pending === b.pending
+    a.pending === b.pending &&
+    a.access === b.access &&
+    a.ownerName === b.ownerName
   );
 }

@@ -252,6 +252,26 @@ export class ConversationStore extends Store<ConversationsState> implements Conv
     });
   }
 
+  leave(id: string): void {
+    const overlay = this.#book.overlay(id);
+    if (overlay.deleted === true) return;
+    overlay.deleted = true;
+    this.#change(id, {
+      action: "notice.leave",
+      call: async (api, options) => {
+        await api.shares.leaveConversation({ conversationId: id }, options);
+        return {};
+      },
+      settled: (ok) => {
+        if (ok) this.#book.gone(id);
+        if (overlay.pending === 0) overlay.deleted = null;
+      },
+      again: () => {
+        this.leave(id);
+      },
+    });
+  }
+
   dismissUndo(id: string): void {
     this.update({ undo: this.get().undo.filter((entry) => entry.id !== id) });
   }

@@ -32,6 +32,10 @@ export const ERROR_KEYS = [
   "error.queue.full",
   "error.queue.slow", // no place came free in time
   "error.prompt",
+  "error.email.taken",
+  "error.group.exists",
+  "error.last.admin",
+  "error.links.off",
   "error.unknown", // {message}
 ] as const;
 
@@ -53,6 +57,10 @@ const REASONS: Readonly<Record<string, ErrorKey>> = {
   QUEUE_FULL: "error.queue.full",
   QUEUE_TIMEOUT: "error.queue.slow",
   PROMPT_TOO_LONG: "error.prompt",
+  EMAIL_TAKEN: "error.email.taken",
+  GROUP_EXISTS: "error.group.exists",
+  LAST_ADMIN: "error.last.admin",
+  LINKS_OFF: "error.links.off",
 };
 
 /** Reasons that somebody who looks after the runners can do something about. */

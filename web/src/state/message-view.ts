@@ -16,6 +16,8 @@ export interface ViewInput {
   readonly error: AppError | null;
   readonly heartbeat: Heartbeat | null;
   readonly siblings: readonly string[];
+  /** The reader may only read. */
+  readonly readOnly: boolean;
   /** It is the last one of the branch. */
   readonly last: boolean;
   /** An answer of the branch is being written. */
@@ -91,6 +93,8 @@ export class MessageViews {
       promptTokens: message.usage?.promptTokens ?? 0,
       completionTokens: message.usage?.completionTokens ?? 0,
       createdAt: message.createTime === undefined ? 0 : timestampMs(message.createTime),
+      authorId: message.authorId,
+      authorName: message.authorName,
       siblingIds: siblings,
       siblingIndex: Math.max(0, siblings.indexOf(message.id)),
       can: abilities(input, status, pending),
@@ -118,6 +122,7 @@ function sameInput(a: ViewInput, b: ViewInput): boolean {
     a.error === b.error &&
     a.last === b.last &&
     a.busy === b.busy &&
+    a.readOnly === b.readOnly &&
     a.heartbeat?.phase === b.heartbeat?.phase &&
     a.heartbeat?.queuePosition === b.heartbeat?.queuePosition &&
     (a.siblings === b.siblings ||
@@ -175,8 +180,8 @@ function errorOf({ message, pending, error }: ViewInput): AppError | null {
 }
 
 function abilities(input: ViewInput, status: MessageStatus, pending: ViewInput["pending"]): MessageView["can"] {
-  const { message, last, busy } = input;
-  const idle = !busy && pending === null && status === "done";
+  const { message, last, busy, readOnly } = input;
+  const idle = !busy && !readOnly && pending === null && status === "done";
   const answer = message.role === Role.ASSISTANT;
   const { finishReason } = message;
   const cut =

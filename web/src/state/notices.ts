@@ -8,6 +8,7 @@ export const NOTICE_KEYS = [
   "notice.rename",
   "notice.delete",
   "notice.undelete",
+  "notice.leave",
   "notice.regenerate",
   "notice.continue",
   "notice.stop",

@@ -6,6 +6,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 
 import { GenerationSpecSchema, type GenerationSpec } from "../gen/fireside/v1/generation_pb.ts";
 import { MessageSchema, MessageState, Role, type Message } from "../gen/fireside/v1/message_pb.ts";
+import { SELF } from "./access.ts";
 import { isRecord, readJson, type KeyStore } from "./storage.ts";
 import type { AppError } from "./types.ts";
 
@@ -96,6 +97,7 @@ export function userMessageOf(order: SendOrder): Message {
     parts: [{ kind: { case: "text", value: { text: order.text } } }],
     state: MessageState.DONE,
     createTime: timestampFromMs(order.at),
+    authorId: SELF,
   });
 }
 

@@ -2,10 +2,9 @@
 
 import { AccountRole } from "../gen/fireside/v1/account_pb.ts";
 import { Permission } from "../gen/fireside/v1/permission_pb.ts";
+import type { PermissionName, RoleName } from "./session-types.ts";
 
 const PERMISSIONS = {
-  public: Permission.PUBLIC,
-  signed_in: Permission.SIGNED_IN,
   own_account: Permission.OWN_ACCOUNT,
   chat: Permission.CHAT,
   read_models: Permission.READ_MODELS,
@@ -15,10 +14,9 @@ const PERMISSIONS = {
   manage_people: Permission.MANAGE_PEOPLE,
   manage_policy: Permission.MANAGE_POLICY,
   read_audit: Permission.READ_AUDIT,
-} as const;
+} as const satisfies Record<PermissionName, Permission>;
 
-/** What a call needs, as views name it. */
-export type PermissionName = keyof typeof PERMISSIONS;
+export type { PermissionName, RoleName };
 
 const NAMES = new Map(Object.entries(PERMISSIONS).map(([name, number]) => [number, name as PermissionName]));
 
@@ -31,9 +29,8 @@ export function permissionNumbers(names: readonly PermissionName[]): Permission[
   return names.map((name) => PERMISSIONS[name]);
 }
 
-export const ROLES = ["admin", "member", "guest"] as const;
 /** What an account may do at most. */
-export type RoleName = (typeof ROLES)[number];
+export const ROLES = ["admin", "member", "guest"] as const satisfies readonly RoleName[];
 
 const ROLE_NUMBERS: Record<RoleName, AccountRole> = {
   admin: AccountRole.ADMIN,
