@@ -19,10 +19,14 @@ from pyqwest import Client, HTTPTransport, HTTPVersion, Proxy
 from fireside.cli.credentials import key_for
 from fireside.cli.failure import CommandError, UnreachableError
 from fireside.gen.v1.account_service_connect import AccountServiceClient
+from fireside.gen.v1.audit_service_connect import AuditServiceClient
 from fireside.gen.v1.auth_service_connect import AuthServiceClient
 from fireside.gen.v1.chat_service_connect import ChatServiceClient
 from fireside.gen.v1.conversation_service_connect import ConversationServiceClient
+from fireside.gen.v1.group_service_connect import GroupServiceClient
 from fireside.gen.v1.model_service_connect import ModelServiceClient
+from fireside.gen.v1.people_service_connect import PeopleServiceClient
+from fireside.gen.v1.policy_service_connect import PolicyServiceClient
 from fireside.gen.v1.runner_service_connect import RunnerServiceClient
 
 if TYPE_CHECKING:
@@ -75,6 +79,10 @@ class Link:
     conversations: ConversationServiceClient
     models: ModelServiceClient
     runners: RunnerServiceClient
+    people: PeopleServiceClient
+    groups: GroupServiceClient
+    policy: PolicyServiceClient
+    audit: AuditServiceClient
     transport: HTTPTransport
 
     async def aclose(self) -> None:
@@ -108,6 +116,10 @@ def open_link(config: ClientConfig, *, key: str | None = None) -> Link:
         ConversationServiceClient(config.url, **common),
         ModelServiceClient(config.url, **common),
         RunnerServiceClient(config.url, **common),
+        PeopleServiceClient(config.url, **common),
+        GroupServiceClient(config.url, **common),
+        PolicyServiceClient(config.url, **common),
+        AuditServiceClient(config.url, **common),
         transport,
     )
 

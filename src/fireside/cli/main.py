@@ -7,6 +7,7 @@ import platform
 import click
 
 from fireside import __version__
+from fireside.cli.admin.command import admin
 from fireside.cli.bench.command import bench
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
@@ -39,6 +40,7 @@ main.add_command(login)
 main.add_command(logout)
 main.add_command(chat)
 main.add_command(runners)
+main.add_command(admin)
 main.add_command(doctor)
 main.add_command(health)
 main.add_command(bench)

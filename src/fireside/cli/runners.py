@@ -9,19 +9,20 @@ import asyncio
 import json
 import sys
 from contextlib import aclosing
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
-from fireside.cli.failure import UsageError, carry_out, settings_of
+from fireside.cli.failure import carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
+from fireside.cli.secret_file import read_secret
 from fireside.config import load_client
 from fireside.runners.addresses import KINDS
 from fireside.settings import CLIENT_SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from pathlib import Path
 
     from fireside.cli.link import Link
     from fireside.config import ClientConfig
@@ -214,13 +215,7 @@ def _spec(options: Mapping[str, str | bool | tuple[str, ...] | None]) -> RunnerS
 
 def _secret(options: Mapping[str, str | bool | tuple[str, ...] | None]) -> str:
     path = options["api_key_file"]
-    if not isinstance(path, str):
-        return ""
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The API key in {path} cannot be read: {error}.") from error
-    return text.strip()
+    return read_secret(path, "The API key") if isinstance(path, str) else ""
 
 
 def _print(runner: Runner) -> None:
