@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from fireside.core.errors import FieldViolation, InvalidArgumentError
+
+# One address, and in a header or a command to a mail server still one. Quoted names are allowed in theory alone.
+_ADDRESS: Final = re.compile(r"""[^\s@()<>\[\]:;,\\"]+@[^\s@()<>\[\]:;,\\"]+""")
 
 
 def checked(email: str) -> str:
     """The address without blanks around it. InvalidArgumentError (EMAIL_INVALID): nobody can have it."""
     email = email.strip()
-    local, at, domain = email.rpartition("@")
-    if not (local and at and domain) or "@" in local or not email.isprintable() or any(map(str.isspace, email)):
+    if not _ADDRESS.fullmatch(email) or not email.isprintable():
         raise InvalidArgumentError(
             "EMAIL_INVALID",
             "This is not a mail address; check it for typing errors.",

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from fireside.core.errors import FailedPreconditionError, FiresideError, ResourceExhaustedError, UnavailableError
+from fireside.identity import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from fireside.identity.mail_texts import Text
 
@@ -83,8 +84,8 @@ class Mail:
     async def send(self, to: str, subject: str, text: str) -> None:
         """Sends a mail and returns once the mail server has taken it.
 
-        FailedPreconditionError (NO_MAIL). UnavailableError (MAIL_FAILED): the server is away, or will not take it.
-        ResourceExhaustedError (MAIL_BUSY): too many wait already.
+        FailedPreconditionError (NO_MAIL). InvalidArgumentError (EMAIL_INVALID). UnavailableError (MAIL_FAILED): the
+        server is away, or will not take it. ResourceExhaustedError (MAIL_BUSY): too many wait already.
         """
         if not self.configured:
             raise FailedPreconditionError("NO_MAIL", "This server sends no mail; ask an admin.")
@@ -104,12 +105,11 @@ class Mail:
 
     def send_later(self, to: str, text: Text) -> None:
         """Sends a mail in the background, with a few tries; what fails is told in the log alone."""
-        self.begin(self._try(to, text))
+        self.begin(lambda: self._try(to, text))
 
-    def begin(self, work: Coroutine[None, None, None]) -> None:
+    def begin(self, work: Callable[[], Awaitable[None]]) -> None:
         """Runs what ends in a mail in the background, so that how long it takes tells a caller nothing."""
         if len(self._tasks) >= _MOST_WAITING:
-            work.close()
             logger.warning("A mail was not sent: too many wait already")
             return
         task = asyncio.create_task(_watched(work), name="send a mail")
@@ -147,22 +147,21 @@ class Mail:
                 server.starttls(context=options.tls())
             if options.user:
                 server.login(options.user, options.password)
-            # Named here once more, because an address with a comma would be two in a header.
-            server.send_message(message, options.sender, [to])
+            server.send_message(message, options.sender, [to.strip()])
 
 
-async def _watched(work: Coroutine[None, None, None]) -> None:
+async def _watched(work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await work
+        await work()
     except Exception:  # nobody waits for it who could be told
         logger.exception("A mail was not sent")
 
 
 def _message(sender: str, to: str, subject: str, text: str) -> EmailMessage:
-    """Raises ValueError or HeaderParseError for an address that is none."""
+    """Raises InvalidArgumentError (EMAIL_INVALID)."""
     message = EmailMessage(SMTP)
     message["From"] = Address("Fireside", addr_spec=sender)
-    local, _, domain = to.rpartition("@")
+    local, _, domain = addresses.checked(to).rpartition("@")
     message["To"] = Address(username=local, domain=domain)
     message["Subject"] = subject
     message["Date"] = formatdate(localtime=False)

@@ -121,7 +121,7 @@ class SignUps:
         draft = _Draft(applicant.name, email, applicant.language, password, invitation.id if invitation else "")
         # An invitation for this very address says whose it is as well as a mail would.
         if self._mail.configured and not (invitation and invitation.email):
-            self._mail.begin(self._send_confirmation(draft))
+            self._mail.begin(lambda: self._send_confirmation(draft))
             return SignedUp(SignedIn(None), check_mail=True)
         try:
             account = await self._db.write(lambda tx: self._make(tx, draft, origin, confirmed=False))
@@ -163,7 +163,7 @@ class SignUps:
                 "NO_MAIL", "This server sends no mail: ask an admin for a link to set a new password."
             )
         self._count(origin, email)
-        self._mail.begin(self._send_reset(email, origin))
+        self._mail.begin(lambda: self._send_reset(email, origin))
 
     async def reset_password(self, token: str, password: str, origin: Origin) -> SignedIn:
         """Sets a password, ends the account's sessions and signs in."""
