@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import argon2
@@ -21,16 +23,23 @@ if TYPE_CHECKING:
 
 # What OWASP recommends as the least: 19 MiB, two passes. About 20 ms of a core.
 _HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_THREADS = 2
+_THREADS = max(1, (os.cpu_count() or 1) // 2)
 # Each that waits takes about 20 ms of a thread: whoever comes later would wait a second.
 _QUEUE: Final = 64
+
+
+def _stand_back() -> None:
+    """Lets everything else of the server go first: who guesses a thousand passwords shall not slow those who chat."""
+    if hasattr(os, "setpriority"):
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 class Passwords:
     """Hashes and verifies. What is tried faster than that can be done is refused: sign-ins must not starve answers."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fireside-argon2")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fireside-argon2", initializer=_stand_back)
         self._waiting = 0
         # Of a password that nobody knows. Made when it is first needed.
         self._nobodys = ""
