@@ -199,7 +199,7 @@ class Follower:
             if self._events is not None and (payload := await self._events.read()):
                 sent = True
                 yield FollowBatch("", payload)
-            while (waiting := self._waiting()) is not None:
+            for waiting in self._waiting():
                 sent = True
                 yield waiting
             for place in list(self._ready):
@@ -229,10 +229,10 @@ class Follower:
             self._events = None
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _waiting(self) -> FollowBatch | None:
-        if self._lost:
-            return self._lost.pop()
-        return None if self._replayed.empty() else self._replayed.get_nowait()
+    def _waiting(self) -> list[FollowBatch]:
+        """What is there now, and no more: a log that is read back faster than its reader takes it is not all there is."""
+        waiting, self._lost = self._lost, []
+        return waiting + [self._replayed.get_nowait() for _ in range(self._replayed.qsize())]
 
     def _expel(self, generation_id: str) -> None:
         self.unfollow(generation_id)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fireside.store.tx import Tx
 
 DEFAULT_MESSAGES = 50
-# The whole answer goes out each time, so not with each token. What comes meanwhile waits in its log.
+# The whole answer goes out each time, so not with each token.
 _PAUSE_SECONDS = TICK_SECONDS / 4
 
 
@@ -85,12 +85,20 @@ class Links:
                 await follower.follow_events("")
                 follower.follow_running({}, conversation_id)
                 view = _View(await self._conversations.get(whose, conversation_id))
-                async with aclosing(follower.batches()) as batches:
-                    async for batch in batches:
-                        for answer in view.take(batch):
+                reading = asyncio.create_task(_read(follower, view), name="read what a link shows")
+                try:
+                    while True:
+                        await view.bell.wait()
+                        view.bell.clear()
+                        for answer in view.news():
                             yield answer.SerializeToString()
-                            if answer.HasField("running"):
-                                await asyncio.sleep(_PAUSE_SECONDS)
+                        if reading.done():
+                            reading.result()
+                            return
+                        await asyncio.sleep(_PAUSE_SECONDS)
+                finally:
+                    reading.cancel()
+                    await asyncio.gather(reading, return_exceptions=True)
         finally:
             self._engine.guests.leave(guest)
 
@@ -113,46 +121,71 @@ class Links:
 
 
 class _View:
-    """What a reader of a link has seen of a conversation."""
+    """What a reader of a link has not seen yet of a conversation."""
 
     def __init__(self, conversation: Conversation) -> None:
+        self.bell = asyncio.Event()
         self._id = conversation.id
         self._head = conversation.head_message_id
         self._folds: dict[str, Fold] = {}
+        self._grown: set[str] = set()
+        self._ended: set[str] = set()
+        self._changed = self._beat = False
 
-    def take(self, batch: FollowBatch) -> list[WatchSharedConversationResponse]:
-        """What a batch means to the reader."""
+    def take(self, batch: FollowBatch) -> None:
+        """Takes in what happened."""
         if not batch.generation_id:
-            return self._account_events(batch.payload)
-        if batch.error is not None:
-            self._folds.pop(batch.generation_id, None)
-            return []
-        fold = self._folds.setdefault(batch.generation_id, Fold())
-        events = events_of(batch.payload)
-        news = [event for event in events if fold.apply(event)]
-        if events and events[-1].HasField("ended"):
-            del self._folds[batch.generation_id]
-        message = fold.message()
-        # An answer that is beside the selected branch is not shown by the link.
-        if not news or message.id != self._head:
-            return []
-        return [WatchSharedConversationResponse(running=_shown(message))]
+            self._account_events(batch.payload)
+        elif batch.error is not None:
+            self._ended.add(batch.generation_id)
+        else:
+            fold = self._folds.setdefault(batch.generation_id, Fold())
+            for event in events_of(batch.payload):
+                if fold.apply(event):
+                    self._grown.add(batch.generation_id)
+                    if event.HasField("ended"):
+                        self._ended.add(batch.generation_id)
+        if self._grown or self._ended or self._changed or self._beat:
+            self.bell.set()
 
-    def _account_events(self, payload: bytes) -> list[WatchSharedConversationResponse]:
-        changed = beat = False
+    def news(self) -> list[WatchSharedConversationResponse]:
+        """What is new since the last time."""
+        found: list[WatchSharedConversationResponse] = []
+        if self._changed:
+            found.append(WatchSharedConversationResponse(changed=True))
+        for generation_id in self._grown:
+            message = self._folds[generation_id].message()
+            # An answer that is beside the selected branch is not shown by the link.
+            if message.id == self._head:
+                found.append(WatchSharedConversationResponse(running=_shown(message)))
+        if self._beat and not found:
+            found.append(WatchSharedConversationResponse(heartbeat=True))
+        for generation_id in self._ended:
+            self._folds.pop(generation_id, None)
+        self._grown, self._ended, self._changed, self._beat = set(), set(), False, False
+        return found
+
+    def _account_events(self, payload: bytes) -> None:
         for event in WatchEventsResponse.FromString(payload).events:
             kind = event.WhichOneof("kind")
             if kind in ("conversation_created", "conversation_updated"):
                 conversation: Conversation = getattr(event, kind)
                 if conversation.id == self._id:
                     self._head = conversation.head_message_id
-                    changed = True
+                    self._changed = True
             elif kind in ("generation_started", "generation_ended"):
-                changed = changed or getattr(event, kind).conversation_id == self._id
-            beat = beat or kind == "heartbeat"
-        if changed:
-            return [WatchSharedConversationResponse(changed=True)]
-        return [WatchSharedConversationResponse(heartbeat=True)] if beat else []
+                self._changed = self._changed or getattr(event, kind).conversation_id == self._id
+            self._beat = self._beat or kind == "heartbeat"
+
+
+async def _read(follower: Follower, view: _View) -> None:
+    """Takes in everything as it comes: what is told to the reader is the newest state, however slow they are."""
+    try:
+        async with aclosing(follower.batches()) as batches:
+            async for batch in batches:
+                view.take(batch)
+    finally:
+        view.bell.set()
 
 
 async def _name(tx: Tx, account_id: str) -> str:
