@@ -1,4 +1,4 @@
-"""AuditService over identity.audit_log."""
+"""AuditService over identity.audit_log. Events are recorded elsewhere: where what they tell is done."""
 
 from __future__ import annotations
 

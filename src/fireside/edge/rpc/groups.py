@@ -1,4 +1,4 @@
-"""GroupService over identity.groups."""
+"""GroupService over identity.groups. What groups allow is decided in identity.policy."""
 
 from __future__ import annotations
 
