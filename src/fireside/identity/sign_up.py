@@ -231,6 +231,7 @@ class SignUps:
             # Some may be gone since.
             there = [each.id for each in await groups.every(tx) if each.id in set(invitation.group_ids)]
             await groups.set_of_account(tx, made.id, there)
+            made = await accounts.get(tx, made.id) or made
         actor = Principal(id=made.id, name=made.name, email=made.email)
         details = {"how": _INVITED if invitation else _SIGN_UP}
         if invitation:
