@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from fireside.core.clock import now_us
@@ -19,8 +21,8 @@ from tests.store_rows import LEASE, OWNER, conversation, ended, generation, have
 HOUR = 3_600_000_000
 
 
-def share(name: str, *, within: str = "c", role: ShareRole = SHARE_ROLE_VIEWER, **fields: str) -> Share:
-    return Share(id=name, conversation_id=within, role=role, create_time=timestamp_of(1_000), **fields)  # pyright: ignore[reportArgumentType]
+def share(name: str, *, within: str = "c", role: ShareRole = SHARE_ROLE_VIEWER, **fields: Any) -> Share:
+    return Share(id=name, conversation_id=within, role=role, create_time=timestamp_of(1_000), **fields)
 
 
 def ending(made: Share, in_us: int) -> Share:
@@ -77,7 +79,7 @@ async def test_a_share_is_read_back_with_names_and_replaced_by_the_next_one(peop
 
 
 @pytest.mark.parametrize("wrong", [{"account_id": "nobody"}, {"group_id": "none"}])
-async def test_a_share_with_nobody_is_refused(people: Database, wrong: dict[str, str]) -> None:
+async def test_a_share_with_nobody_is_refused(people: Database, wrong: dict[str, Any]) -> None:
     with pytest.raises(NotFoundError):
         await put(people, share("s", **wrong))
 
