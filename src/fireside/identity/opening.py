@@ -17,22 +17,26 @@ from fireside.identity.keys import ApiKeys
 from fireside.identity.limits import Limits
 from fireside.identity.links import Links
 from fireside.identity.mail import Mail, MailOptions
+from fireside.identity.oidc import Providers
 from fireside.identity.passkeys import Passkeys
 from fireside.identity.passwords import Passwords
 from fireside.identity.people import People
 from fireside.identity.profile import Parts as OwnParts
 from fireside.identity.profile import Profiles
+from fireside.identity.provider_sign_in import Parts as ProviderParts
+from fireside.identity.provider_sign_in import ProviderSignIn
 from fireside.identity.removal import Removals
 from fireside.identity.second_factors import SecondFactors
 from fireside.identity.server_policy import Policies
 from fireside.identity.sessions import Sessions
-from fireside.identity.sign_in import SignIn
+from fireside.identity.sign_in import Needs, SignIn
 from fireside.identity.sign_up import Parts, SignUps
 from fireside.store import accounts
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from fireside.identity.providers import DeclaredProvider
     from fireside.identity.second_factors import Sealer
     from fireside.store.db import Database
 
@@ -54,6 +58,7 @@ class Identity:
     sign_in: SignIn
     second_factors: SecondFactors
     passkeys: Passkeys
+    provider_sign_in: ProviderSignIn
     mail: Mail
     sign_ups: SignUps
     removals: Removals
@@ -76,20 +81,14 @@ class IdentityOptions:
     """Of the link that makes the first account; empty for no such link."""
 
     mail: MailOptions = field(default_factory=MailOptions)
+    providers: tuple[DeclaredProvider, ...] = ()
+    """Where else people can sign in."""
 
 
 async def open_identity(db: Database, sealer: Sealer, options: IdentityOptions, stack: AsyncExitStack) -> Identity:
     """Opens the parts; `stack` closes them in reverse. `sealer` encrypts secrets at rest."""
     changes = Changes(db)
-    policies = Policies(db, changes)
-    stack.push_async_callback(policies.aclose)
-    await policies.open()
-    rules = GroupRules(db, changes)
-    stack.push_async_callback(rules.aclose)
-    await rules.open()
-    limits = Limits(db, policies, rules)
-    stack.push_async_callback(limits.aclose)
-    limits.open()
+    policies, rules, limits = await _open_rules(db, changes, stack)
     passwords = Passwords()
     stack.callback(passwords.close)
     keys = ApiKeys(db, changes)
@@ -99,10 +98,13 @@ async def open_identity(db: Database, sealer: Sealer, options: IdentityOptions, 
     attempts, links = Attempts(), Links()
     first = await _first_visit(db, options)
     factors = SecondFactors(db, changes, links, sealer)
-    sign_in = SignIn(db, changes, sessions, passwords, attempts, factors, first)
+    sign_in = SignIn(Needs(db, changes, sessions, passwords, attempts, factors, first))
     mail = Mail(options.mail)
     stack.push_async_callback(mail.aclose)
     removals = Removals(db, changes)
+    providers = Providers(options.providers)
+    stack.callback(providers.close)
+    parts = ProviderParts(db, changes, policies, sign_in, attempts, sealer)
     # Last: what listens is complete.
     stack.push_async_callback(changes.aclose)
     await changes.open()
@@ -119,6 +121,7 @@ async def open_identity(db: Database, sealer: Sealer, options: IdentityOptions, 
         sessions=sessions,
         sign_in=sign_in,
         second_factors=factors,
+        provider_sign_in=ProviderSignIn(parts, providers, options.mail.public_url),
         passkeys=Passkeys(db, changes, links, options.mail.public_url),
         mail=mail,
         sign_ups=SignUps(Parts(db, changes, policies, passwords, links, mail, sign_in)),
@@ -130,6 +133,19 @@ async def open_identity(db: Database, sealer: Sealer, options: IdentityOptions, 
         groups=Groups(db, changes),
         audit_log=AuditLog(db),
     )
+
+
+async def _open_rules(db: Database, changes: Changes, stack: AsyncExitStack) -> tuple[Policies, GroupRules, Limits]:
+    policies = Policies(db, changes)
+    stack.push_async_callback(policies.aclose)
+    await policies.open()
+    rules = GroupRules(db, changes)
+    stack.push_async_callback(rules.aclose)
+    await rules.open()
+    limits = Limits(db, policies, rules)
+    stack.push_async_callback(limits.aclose)
+    limits.open()
+    return policies, rules, limits
 
 
 async def _first_visit(db: Database, options: IdentityOptions) -> FirstVisit:

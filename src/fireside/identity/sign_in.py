@@ -81,26 +81,30 @@ class State(NamedTuple):
     must_add_second_factor: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What SignIn works with."""
+
+    db: Database
+    changes: Changes
+    sessions: Sessions
+    passwords: Passwords
+    attempts: Attempts
+    factors: SecondFactors
+    first: FirstVisit
+
+
 class SignIn:
     """See AuthService for what the methods do for a person."""
 
-    def __init__(
-        self,
-        db: Database,
-        changes: Changes,
-        sessions: Sessions,
-        passwords: Passwords,
-        attempts: Attempts,
-        factors: SecondFactors,
-        first: FirstVisit,
-    ) -> None:
-        self._db = db
-        self._changes = changes
-        self._sessions = sessions
-        self._passwords = passwords
-        self._attempts = attempts
-        self._factors = factors
-        self._first = first
+    def __init__(self, needs: Needs) -> None:
+        self._db = needs.db
+        self._changes = needs.changes
+        self._sessions = needs.sessions
+        self._passwords = needs.passwords
+        self._attempts = needs.attempts
+        self._factors = needs.factors
+        self._first = needs.first
         self._set_up = False
 
     async def is_set_up(self) -> bool:
