@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from fireside.cli.main import main as fireside
+from fireside.identity.providers import KEYS as PROVIDER_KEYS
 from fireside.runners.declared import KEYS as RUNNER_KEYS
 from fireside.setting import Kind, Setting, show
 from fireside.settings import CLIENT, GRPC_WITHOUT_EFFECT, SERVER_SETTINGS, SETTINGS, WORKER_SETTINGS
@@ -76,6 +77,16 @@ stand at the end of the file, after all plain settings. What a table leaves out 
 |---|---|---|
 """
 
+_PROVIDERS = """\
+## `[[oidc]]`
+
+Each `[[oidc]]` table of the file is an OpenID Connect provider that people can sign in with;
+[accounts.md](../accounts.md) says more. Like `[[runners]]` they stand at the end of the file.
+
+| key | takes | meaning |
+|---|---|---|
+"""
+
 _ALIASES = """\
 ## `[model_aliases]`
 
@@ -108,6 +119,16 @@ _EXAMPLE_TABLES = """\
 # [model_aliases]
 # fast = "shed/qwen3:8b"
 # best = ["router/qwen/qwen3-8b", "shed/qwen3:8b"]
+#
+## Providers that people can sign in with.
+# [[oidc]]
+# name = "company"
+# label = "Example Inc."
+# issuer = "https://login.example.org/realms/main"
+# client_id = "fireside"
+# client_secret = "..."
+# groups_claim = "groups"
+# sign_up = true
 """
 
 _ENVIRONMENT = """\
@@ -133,7 +154,8 @@ def configuration() -> str:
         parts.append(f"## {section}\n")
         parts += [_setting(setting) for setting in settings]
     rows = "\n".join(f"| `{key.name}` | {key.takes} | {key.help} |" for key in RUNNER_KEYS)
-    parts += [_RUNNERS + rows + "\n", _ALIASES, _ENVIRONMENT, _without_effect()]
+    providers = "\n".join(f"| `{key.name}` | {key.takes} | {key.help} |" for key in PROVIDER_KEYS)
+    parts += [_RUNNERS + rows + "\n", _ALIASES, _ENVIRONMENT, _PROVIDERS + providers + "\n", _without_effect()]
     return "\n".join(parts)
 
 

@@ -26,6 +26,7 @@ from fireside.runners.llama.runner import LlamaRunner
 from fireside.runners.making import Defaults
 from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
 from fireside.runners.managed.timeouts import Timeouts
+from fireside.runners.reach import Reach
 from fireside.runners.registry import Registry, RegistryOptions
 from fireside.runners.scripted.runner import ScriptedRunner
 from fireside.runners.sealing import FileKey, Sealer, TextKey
@@ -170,7 +171,9 @@ def identity_options(config: Config) -> IdentityOptions:
         sender=config.smtp_from,
         public_url=config.public_url,
     )
-    return IdentityOptions(loopback_only=config.loopback_only, set_up_token=config.set_up_token, mail=mail)
+    return IdentityOptions(
+        loopback_only=config.loopback_only, set_up_token=config.set_up_token, mail=mail, providers=config.providers
+    )
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
@@ -243,5 +246,6 @@ def registry_options(config: Config) -> RegistryOptions:
         max_message_length=config.grpc_max_message_length,
         keepalive_time=config.grpc_keepalive_time,
         keepalive_timeout=config.grpc_keepalive_timeout,
+        reach=Reach(private=config.runner_private_addresses),
     )
     return RegistryOptions(declared=config.runners, aliases=config.model_aliases, defaults=defaults)

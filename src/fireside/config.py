@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from fireside.identity.providers import DeclaredProvider
     from fireside.runners.declared import DeclaredAlias, DeclaredRunner
 
 __all__ = [
@@ -76,6 +77,13 @@ class Config:
     smtp_user: str
     smtp_password: str = field(repr=False)
     smtp_from: str
+    oidc_issuer: str
+    """Empty for none; `providers` has it as well."""
+
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_name: str
+    oidc_sign_up: bool
     tls: str
     """`off` or `auto`; `off` with `tls_cert` set means that certificate."""
 
@@ -111,6 +119,9 @@ class Config:
     """Those of the file, then those of the environment; the registry has more."""
 
     model_aliases: tuple[DeclaredAlias, ...] = ()
+    providers: tuple[DeclaredProvider, ...] = ()
+    """Where else people can sign in: those of the file, then that of the settings oidc_*."""
+
     loopback_only: bool = True
     """Whether only this machine can reach the server; cli/serve.py knows."""
 
@@ -184,6 +195,11 @@ class _AccountsConfig(TypedDict):
     smtp_user: str
     smtp_password: str
     smtp_from: str
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
+    oidc_sign_up: bool
 
 
 def _accounts_config(found: Found) -> _AccountsConfig:
@@ -195,6 +211,11 @@ def _accounts_config(found: Found) -> _AccountsConfig:
         "smtp_user": found.get("smtp_user", str),
         "smtp_password": found.get("smtp_password", str),
         "smtp_from": found.get("smtp_from", str),
+        "oidc_issuer": found.get("oidc_issuer", str),
+        "oidc_client_id": found.get("oidc_client_id", str),
+        "oidc_client_secret": found.get("oidc_client_secret", str),
+        "oidc_name": found.get("oidc_name", str),
+        "oidc_sign_up": found.get("oidc_sign_up", bool),
     }
 
 
@@ -282,6 +303,7 @@ def _server_config(found: Found) -> Config:
         worker_token=found.get("worker_token", str),
         runners=found.all_runners(),
         model_aliases=found.model_aliases,
+        providers=found.all_providers(),
         sources=dict(found.sources),
         notes=tuple(found.notes.values()),
     )

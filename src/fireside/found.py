@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from fireside.identity import providers
+from fireside.identity.providers import DeclaredProvider
 from fireside.runners import declared
 from fireside.setting import ENV_PREFIX, Setting, Value, show
 from fireside.settings import BY_NAME, GRPC_WITHOUT_EFFECT, SETTINGS
@@ -59,6 +61,7 @@ class Found:
     sources: dict[str, str] = field(default_factory=dict[str, str])
     runners: tuple[DeclaredRunner, ...] = ()
     model_aliases: tuple[DeclaredAlias, ...] = ()
+    providers: tuple[DeclaredProvider, ...] = ()
     notes: dict[str, str] = field(default_factory=dict[str, str])
     """By the setting or variable that they are about."""
 
@@ -97,6 +100,8 @@ class Found:
         if declared.ALIAS_TABLE in table:
             raw_aliases = table.pop(declared.ALIAS_TABLE)
             self.model_aliases = _declared(lambda: declared.aliases_of_file(raw_aliases, text, str(path)))
+        if providers.TABLE in table:
+            self.providers = _declared_providers(table.pop(providers.TABLE), path)
         for name, raw in table.items():
             source = f"{path}:{_line_of(name, text)}"
             setting = _known(name, source)
@@ -164,6 +169,26 @@ class Found:
         """Those of the file, then those of the environment. Raises SettingError."""
         return (*self.runners, *_declared(lambda: declared.runners_of_environment(self.environ)))
 
+    def all_providers(self) -> tuple[DeclaredProvider, ...]:
+        """Those of the file, then that of the settings oidc_*. Raises SettingError."""
+        issuer, client_id, name = (self.get(f"oidc_{key}", str) for key in ("issuer", "client_id", "name"))
+        if not issuer:
+            return self.providers
+        if not providers.issuer_fits(issuer):
+            raise SettingError("oidc_issuer", issuer, providers.ISSUER_RULE, self.source("oidc_issuer"))
+        if not client_id:
+            raise SettingError("oidc_issuer", issuer, "oidc_client_id to be set as well", self.source("oidc_issuer"))
+        if not providers.name_fits(name) or any(other.name == name for other in self.providers):
+            raise SettingError("oidc_name", name, providers.NAME_RULE, self.source("oidc_name"))
+        single = DeclaredProvider(
+            name=name,
+            issuer=issuer,
+            client_id=client_id,
+            client_secret=self.get("oidc_client_secret", str),
+            sign_up=self.get("oidc_sign_up", bool),
+        )
+        return (*self.providers, single)
+
     def get(self, name: str, kind: type[T]) -> T:
         """The value of a setting of that type."""
         value = self.values[name]
@@ -204,6 +229,13 @@ def _declared(read: Callable[[], tuple[D, ...]]) -> tuple[D, ...]:
     except declared.UnknownKeyError as error:
         raise UnknownSettingError(error.key, error.expected, error.where) from error
     except declared.DeclarationError as error:
+        raise SettingError(error.key, error.value, error.expected, error.where) from error
+
+
+def _declared_providers(raw: object, path: Path) -> tuple[DeclaredProvider, ...]:
+    try:
+        return providers.providers_of_file(raw, path)
+    except providers.ProviderDeclarationError as error:
         raise SettingError(error.key, error.value, error.expected, error.where) from error
 
 

@@ -124,6 +124,28 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Address that mails come from, such as fireside@example.org.",
     ),
     Setting(
+        name="oidc_issuer", kind=Kind.TEXT, default="", section=_ACCOUNTS, default_text="none",
+        help="OpenID Connect provider that people can sign in with, such as https://login.example.org. Needs "
+        "oidc_client_id. Several, and all that can be set of one: [[oidc]] in the file.",
+    ),
+    Setting(
+        name="oidc_client_id", kind=Kind.TEXT, default="", section=_ACCOUNTS, default_text="none",
+        help="What that provider calls this server.",
+    ),
+    Setting(
+        name="oidc_client_secret", kind=Kind.TEXT, default="", section=_ACCOUNTS, secret=True, default_text="none",
+        help="The secret that it gave this server. The environment and the file are better places for it than the "
+        "command line.",
+    ),
+    Setting(
+        name="oidc_name", kind=Kind.TEXT, default="sso", section=_ACCOUNTS,
+        help="Its name in addresses: it sends people back to /auth/oidc/NAME/callback.",
+    ),
+    Setting(
+        name="oidc_sign_up", kind=Kind.SWITCH, default=False, section=_ACCOUNTS,
+        help="Whether people without an account get one when they first sign in there.",
+    ),
+    Setting(
         name="tls", kind=Kind.TEXT, default="off", choices=("off", "auto"), section=_TLS,
         help="auto makes a certificate authority and a certificate for this machine in data_dir/tls.",
     ),

@@ -28,6 +28,8 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 _MUST_BE = {
     "public_url": "https://chat.example.org",
     "smtp_from": "fireside@example.org",
+    "oidc_issuer": "https://login.example.org",
+    "oidc_name": "company",
     "cors_origins": "https://app.example.org,http://localhost:3000",
     "trusted_proxies": "127.0.0.1,10.0.0.0/8,fd00::/8",
 }
@@ -98,6 +100,8 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: 
     if setting.name == "smtp_host":
         monkeypatch.setenv("FIRESIDE_SMTP_FROM", _MUST_BE["smtp_from"])
         monkeypatch.setenv("FIRESIDE_PUBLIC_URL", _MUST_BE["public_url"])
+    if setting.name == "oidc_issuer":
+        monkeypatch.setenv("FIRESIDE_OIDC_CLIENT_ID", "fireside")
     if setting.name == "url":
         monkeypatch.setenv(setting.env, value := "http://box:1")
         assert load_client({}).url == value
@@ -208,6 +212,17 @@ def test_relative_paths_are_beside_the_file_or_below_the_present_folder(tmp_path
         ({"smtp_host": "m"}, "smtp_host", "smtp_from to be set as well"),
         ({"smtp_host": "m", "smtp_from": "a@b"}, "smtp_host", "public_url to be set as well"),
         ({"smtp_host": "m", "smtp_from": "Fireside", "public_url": "http://b"}, "smtp_from", "a mail address"),
+        ({"oidc_issuer": "https://i"}, "oidc_issuer", "oidc_client_id to be set as well"),
+        (
+            {"oidc_issuer": "http://i", "oidc_client_id": "a"},
+            "oidc_issuer",
+            "an https address without ? and # (http on this machine alone)",
+        ),
+        (
+            {"oidc_issuer": "https://i", "oidc_client_id": "a", "oidc_name": "A/b"},
+            "oidc_name",
+            "a name that no other has, of lower case letters, digits and hyphens, at most 40",
+        ),
         ({"public_url": "b.org"}, "public_url", "http://host or https://host, with a port where it needs one"),
         (
             {"tls_cert": "a", "tls_key": "b", "tls": "auto"},

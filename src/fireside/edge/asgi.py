@@ -15,6 +15,8 @@ from fireside.edge.errors import ErrorMapping
 from fireside.edge.evictions import Evictions
 from fireside.edge.guard import Guard
 from fireside.edge.headed import NO_SNIFFING, NOT_STORED, STRICT_TRANSPORT, Headed
+from fireside.edge.oidc import PREFIX as PROVIDERS_PREFIX
+from fireside.edge.oidc import ProviderDoor
 from fireside.edge.openai.door import PREFIX as OPENAI_PREFIX
 from fireside.edge.openai.door import OpenAIDoor
 from fireside.edge.oversize import announces_more_than, cut_short
@@ -91,6 +93,8 @@ class Edge:
         self._proxies = Proxies(options.trusted_proxies)
         self._web = WebApp(options.web_folder)
         access = Access(services.authenticator, SERVICES)
+        identity = services.identity
+        self._providers = ProviderDoor(identity.provider_sign_in, identity.sign_in, access)
         self._evictions = Evictions(self.streams, services.authenticator)
         services.identity.changes.listen(self._evictions.heard)
         self._openai = OpenAIDoor(services.engine, services.admission, access, self.streams, options.openai_max_bytes)
@@ -165,6 +169,8 @@ class Edge:
         if content_type.startswith((b"application/grpc", b"application/connect", b"application/proto")):
             # Clients of all three protocols take this for UNIMPLEMENTED.
             await send_reply(send, Reply(404, b"There is no such service here.\n"))
+        elif scope["path"].startswith(PROVIDERS_PREFIX):
+            await self._providers(scope, send)
         else:
             await self._web(scope, send)
 

@@ -37,11 +37,16 @@ def session_cookie(origin: Origin, token: str) -> str:
 
 
 def session_of(raw: str, *, secure: bool) -> str:
-    """The session's token in a `cookie` header; empty for none.
+    """The session's token in a `cookie` header; empty for none."""
+    return cookie_of(raw, SECURE_COOKIE if secure else COOKIE)
+
+
+def cookie_of(raw: str, name: str) -> str:
+    """The value of a cookie in a `cookie` header; empty for none.
 
     Split by hand: the standard library's parser takes longer than all else that finds out who calls.
     """
-    wanted = (SECURE_COOKIE if secure else COOKIE) + "="
+    wanted = name + "="
     start = 0
     while (at := raw.find(wanted, start)) >= 0:
         # Not the end of another one's name.

@@ -46,6 +46,7 @@ class AuthHandlers(AuthService):
             return pb.GetAuthStateResponse(single_user=True, permissions=permissions)
         policy = self._identity.policies.current
         state = await self._sign_in.state(principal, origin)
+        providers = self._identity.provider_sign_in.providers.listed()
         return pb.GetAuthStateResponse(
             needs_set_up=state.needs_set_up,
             needs_set_up_token=state.needs_set_up_token,
@@ -53,6 +54,7 @@ class AuthHandlers(AuthService):
             account=state.account,
             permissions=permissions,
             link_sharing=policy.link_sharing,
+            providers=[pb.SignInProvider(name=each.name, label=each.title) for each in providers],
             passkeys=self._identity.passkeys.usable(origin),
             mail=self._identity.mail.configured,
             must_add_second_factor=state.must_add_second_factor,
