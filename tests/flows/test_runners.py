@@ -143,7 +143,7 @@ async def test_what_did_not_change_keeps_its_connections_and_its_health(
     served: Served, client: Caller, ollama: OllamaServer
 ) -> None:
     await create(client, spec("shed", ollama.url))
-    catalog = served.app.asgi.services.catalog
+    catalog = served.app.asgi.services.admission.catalog
     before = catalog.runner("shed")
     await create(client, spec("barn", NOWHERE))
     renamed = spec("shed", ollama.url, display_name="Another name", fallback=True)
@@ -310,3 +310,14 @@ async def test_a_change_whose_caller_goes_is_made_whole_or_not_at_all(tmp_path: 
         assert "r15" in used
     async with serve(tmp_path) as served:
         assert [runner.spec.name for runner in await served.app.asgi.services.registry.runners()] == used
+
+
+@pytest.mark.parametrize("address", ["http://169.254.169.254/v1", "http://[fd00:ec2::254]/v1", "http://2852039166/v1"])
+async def test_a_runner_cannot_be_where_clouds_have_their_secrets(client: Caller, address: str) -> None:
+    await create(client, spec("shed", NOWHERE))
+    there = spec("shed", address, kind=runner_pb2.RUNNER_KIND_OPENAI)
+    wanted = ("INVALID_ARGUMENT", "INVALID_ADDRESS", ["spec.addresses[0]"])
+    new = spec("barn", address, kind=runner_pb2.RUNNER_KIND_OPENAI)
+    assert await refused(client.unary("CreateRunner", pb.CreateRunnerRequest(spec=new))) == wanted
+    assert await refused(client.unary("UpdateRunner", pb.UpdateRunnerRequest(spec=there))) == wanted
+    assert await refused(client.unary("TestRunner", pb.TestRunnerRequest(spec=there))) == wanted

@@ -15,7 +15,7 @@ from tests.served import Served, serve
 
 async def reached(served: Served, *names: str) -> None:
     """Returns when a server's catalog has exactly these runners."""
-    catalog = served.app.asgi.services.catalog
+    catalog = served.app.asgi.services.admission.catalog
     changed = asyncio.Event()
     catalog.on_change(changed.set)
     async with asyncio.timeout(30):

@@ -29,6 +29,11 @@ class Admission:
         self._rules = rules
         self._limits = limits
 
+    @property
+    def catalog(self) -> Catalog:
+        """The models as the server has them."""
+        return self._catalog
+
     async def models(self, principal: Principal) -> RunnerInfo:
         """The models that the principal may use; one of them is the default, if any can answer."""
         info = await self._catalog.models()

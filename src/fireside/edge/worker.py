@@ -28,7 +28,7 @@ from fireside.edge.health import (
 from fireside.edge.plain import Reply, send_reply
 from fireside.edge.reflection import reflection_applications
 from fireside.edge.rpc.streams import answers
-from fireside.edge.streams import OpenStreams
+from fireside.edge.streams import LooseEnds, OpenStreams
 from fireside.edge.validate import Validator
 from fireside.edge.worker_answer import EMPTY, Answer
 from fireside.gen.v1 import model_pb2
@@ -137,7 +137,7 @@ class WorkerEdge:
         """`admit` as WorkerHandlers has it."""
         self.streams = OpenStreams()
         self.readiness = Readiness()
-        interceptors: list[MetadataInterceptor[Any]] = [ErrorMapping(), self.streams]
+        interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), self.streams]
         inputs = [method.input_type for method in _SERVICE.methods]
         validator = Validator([*inputs, HealthCheckRequest.DESCRIPTOR, HealthListRequest.DESCRIPTOR])  # pyright: ignore[reportArgumentType] - the stubs have two types of descriptor
         codecs: list[Codec[Any, Any]] = [BinaryCodec(validator), JsonCodec(validator)]

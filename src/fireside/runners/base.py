@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
     from fireside.gen.v1 import generation_pb2, message_pb2, model_pb2
+    from fireside.runners.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class BackendOptions:
     `addresses` are as RunnerSpec has them, checked; `models` limits or replaces what it lists; `secret` is the API key
     or token, empty for none; `connect_timeout` is in seconds. Of the gRPC kinds alone: `max_message_length` is in
     bytes; a connection that is silent for `keepalive_time` (0: any time) is probed, and given up when that is not
-    answered within `keepalive_timeout`, both in seconds.
+    answered within `keepalive_timeout`, both in seconds. `reach` says where it may be; None lets it be anywhere.
     """
 
     name: str
@@ -160,6 +161,7 @@ class BackendOptions:
     max_message_length: int = 64 * 1024 * 1024
     keepalive_time: float = 30.0
     keepalive_timeout: float = 10.0
+    reach: Reach | None = None
 
 
 class Runner(Protocol):

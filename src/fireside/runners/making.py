@@ -6,20 +6,25 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import FailedPreconditionError, FiresideError
+from fireside.gen.v1 import runner_pb2
 from fireside.runners.backends import build
 from fireside.runners.base import BackendOptions
 from fireside.runners.broken import BrokenRunner
 from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
+from fireside.runners.reach import Reach
 from fireside.runners.sealing import SecretKeyError, UnsealError
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
 
-    from fireside.gen.v1 import runner_pb2
     from fireside.runners.definition import Definition
     from fireside.runners.sealing import Sealer
 
 _PURPOSE = "runner secret"
+# Whoever writes the settings, or the program, may have it call what it likes.
+_OPERATORS = frozenset(
+    (runner_pb2.RUNNER_SOURCE_BUILT_IN, runner_pb2.RUNNER_SOURCE_FILE, runner_pb2.RUNNER_SOURCE_ENVIRONMENT)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,8 @@ class Defaults:
     max_message_length: int = 64 * 1024 * 1024
     keepalive_time: float = 30.0
     keepalive_timeout: float = 10.0
+    reach: Reach = field(default_factory=Reach)
+    """Where runners that people add may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Maker:
             max_message_length=self._defaults.max_message_length,
             keepalive_time=self._defaults.keepalive_time,
             keepalive_timeout=self._defaults.keepalive_timeout,
+            reach=None if definition.runner.source in _OPERATORS else self._defaults.reach,
         )
         options = self.options(spec)
         return Recipe(spec.kind, backend, options.concurrency, options.queue_length, problem)

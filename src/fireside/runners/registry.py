@@ -151,7 +151,7 @@ class Registry:
 
     async def create(self, spec: runner_pb2.RunnerSpec, secret: str) -> runner_pb2.Runner:
         """Adds a runner. Raises InvalidArgumentError, AlreadyExistsError (RUNNER_EXISTS)."""
-        spec, secret = checked_spec(spec), checked_secret(secret)
+        spec, secret = checked_spec(spec, self._options.defaults.reach), checked_secret(secret)
 
         async def change() -> None:
             if spec.name in self._entries:
@@ -167,7 +167,7 @@ class Registry:
         Raises InvalidArgumentError (SECRET_REQUIRED and others), NotFoundError, FailedPreconditionError
         (RUNNER_NOT_EDITABLE), AbortedError (STALE_ETAG).
         """
-        spec = checked_spec(spec)
+        spec = checked_spec(spec, self._options.defaults.reach)
 
         async def change() -> None:
             present = self._editable(spec.name)
@@ -210,7 +210,7 @@ class Registry:
         self, spec: runner_pb2.RunnerSpec, secret: str | None
     ) -> tuple[runner_pb2.RunnerStatus, Sequence[model_pb2.Model]]:
         """Tries a runner that is not kept. Raises InvalidArgumentError as `create` and `update` do."""
-        spec = checked_spec(spec)
+        spec = checked_spec(spec, self._options.defaults.reach)
         present = self._entries.get(spec.name)
         definition = Definition(runner=runner_pb2.Runner(spec=spec), secret=checked_secret(secret or ""))
         if secret is None and present is not None:

@@ -59,37 +59,45 @@ class Route:
     def admit(self, account: str) -> None:
         """Raises what nobody's `admit` lets pass, as the first candidate says it. See ManagedRunner.admit."""
         problem: FiresideError | None = None
-        for candidate in self._candidates:
-            try:
-                candidate.runner.admit(candidate.name, account)
-            except FiresideError as error:
-                problem = problem or error
-            else:
-                return
-        if problem is not None:
-            raise problem
+        try:
+            for candidate in self._candidates:
+                try:
+                    candidate.runner.admit(candidate.name, account)
+                except FiresideError as error:
+                    problem = problem or error
+                else:
+                    return
+            if problem is not None:
+                raise problem
+        finally:
+            # An error knows the functions that it came through: kept by one of them it would be a circle.
+            del problem
 
     async def generate(self, request: GenerateRequest) -> AsyncGenerator[Delta]:
         """Runs the model or a stand-in; `request.model` is filled in. Errors: those of the first candidate that failed."""
         waiting = self._in_hope()
         problem: FiresideError | None = None
-        while waiting:
-            candidate = waiting.pop(0)
-            begun = False
-            try:
-                async with aclosing(candidate.runner.generate(replace(request, model=candidate.name))) as deltas:
-                    async for delta in deltas:
-                        if not begun and is_content(delta):
-                            begun = True
-                            if candidate.model != self.model:
-                                yield StandIn(candidate.model)
-                        yield delta
-            except FiresideError as error:
-                problem = problem or error
-                if begun or not waiting or isinstance(error, InvalidArgumentError):
-                    raise problem if not begun else error from None
-            else:
-                return
+        try:
+            while waiting:
+                candidate = waiting.pop(0)
+                begun = False
+                try:
+                    async with aclosing(candidate.runner.generate(replace(request, model=candidate.name))) as deltas:
+                        async for delta in deltas:
+                            if not begun and is_content(delta):
+                                begun = True
+                                if candidate.model != self.model:
+                                    yield StandIn(candidate.model)
+                            yield delta
+                except FiresideError as error:
+                    problem = problem or error
+                    if begun or not waiting or isinstance(error, InvalidArgumentError):
+                        raise problem if not begun else error from None
+                else:
+                    return
+        finally:
+            # As in `admit`.
+            del problem
 
     async def embed(self, texts: Sequence[str], account: str = "") -> Embeddings:
         """Turns texts into vectors. Only runners with a model of the same own name stand in: vectors of others do not mix."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from fireside.core.errors import FieldViolation, InvalidArgumentError
 from fireside.gen.v1 import runner_pb2
@@ -12,10 +13,11 @@ from fireside.runners.declared import RESERVED
 
 if TYPE_CHECKING:
     from fireside.runners.definition import Definition
+    from fireside.runners.reach import Reach
 
 
-def checked_spec(spec: runner_pb2.RunnerSpec) -> runner_pb2.RunnerSpec:
-    """A copy with addresses in their one form. Raises InvalidArgumentError with the field that is wrong."""
+def checked_spec(spec: runner_pb2.RunnerSpec, reach: Reach) -> runner_pb2.RunnerSpec:
+    """A copy with addresses in their one form, all of them within reach. Raises InvalidArgumentError with the field that is wrong."""
     if spec.name in RESERVED:
         raise _wrong("RUNNER_NAME_RESERVED", "spec.name", f"{spec.name} is built in: take another name")
     kind = NAMES.get(spec.kind)
@@ -29,6 +31,10 @@ def checked_spec(spec: runner_pb2.RunnerSpec) -> runner_pb2.RunnerSpec:
     except AddressError as error:
         # The address itself is not repeated: it may have a password in it.
         raise _wrong("INVALID_ADDRESS", f"spec.addresses[{error.index}]", f"expected {error.expected}") from error
+    for index, address in enumerate(good.addresses):
+        host = urlsplit(address if "://" in address else f"//{address}").hostname or ""
+        if refusal := reach.refusal(host):
+            raise _wrong("INVALID_ADDRESS", f"spec.addresses[{index}]", f"a runner cannot be there: it is {refusal}")
     return good
 
 

@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fireside.core.errors import DeadlineExceededError
-from fireside.runners.grpc.errors import CallStatus, cannot_connect, error_of
+from fireside.runners.grpc.dialling import Dialler
+from fireside.runners.grpc.errors import CallStatus, cannot_connect, error_of, forbidden
+from fireside.runners.reach import ForbiddenAddressError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
     from fireside.runners.base import BackendOptions
+    from fireside.runners.grpc.dialling import Arguments
 
 
 # Servers cut a connection on which more than 200 calls are cancelled in ten seconds (CVE-2023-44487), and with it the
@@ -67,10 +70,12 @@ class Call:
 class _Line:
     """One connection. `open` counts its calls; `resets` are when calls were cancelled lately, on time.monotonic()."""
 
-    __slots__ = ("channel", "open", "resets", "stubs")
+    __slots__ = ("channel", "dialling", "open", "resets", "stubs")
 
     def __init__(self, channel: Any) -> None:
+        """`channel` is None until it is dialled (grpc/dialling.py), where addresses have to be looked at before."""
         self.channel = channel
+        self.dialling = asyncio.Lock()
         self.open = 0
         self.resets: deque[float] = deque()
         self.stubs: dict[str, Any] = {}
@@ -109,6 +114,7 @@ class Channels:
         """Connects to nothing yet."""
         self._options = options
         self._arguments = _arguments(options)
+        self._dialler = None if options.reach is None else Dialler(options.reach, _open_at)
         self._lines: dict[str, list[_Line]] = {}
         self._metadata = (("authorization", f"Bearer {options.secret}"),) if options.secret else ()
 
@@ -149,7 +155,7 @@ class Channels:
         """Ends the calls that are open and closes the connections."""
         lines = [line for lines in self._lines.values() for line in lines]
         self._lines.clear()
-        await asyncio.gather(*(line.channel.close() for line in lines))
+        await asyncio.gather(*(line.channel.close() for line in lines if line.channel is not None))
 
     async def _begin(self, line: _Line, call: Call) -> Any:
         if not call.duplex:
@@ -177,11 +183,14 @@ class Channels:
         for line in lines:
             if line.has_room():
                 return line
-        lines.append(_Line(_open(address, self._arguments)))
+        lines.append(_Line(None if self._dialler else _open(address, self._arguments)))
         return lines[-1]
 
     async def _connected(self, line: _Line, address: str) -> None:
         """Returns when the connection stands. Raises UnavailableError (RUNNER_UNAVAILABLE, RUNNER_CONNECT_TIMEOUT)."""
+        if self._dialler is not None:
+            await self._dialled(line, address, self._dialler)
+            return
         states = _grpc().ChannelConnectivity
         state = line.channel.get_state(try_to_connect=True)
         if state is states.READY:
@@ -195,6 +204,23 @@ class Channels:
                     state = line.channel.get_state(try_to_connect=True)
         except TimeoutError as error:
             raise cannot_connect(self._options.name, address, self._options.connect_timeout) from error
+
+    async def _dialled(self, line: _Line, address: str, dialler: Dialler) -> None:
+        """As `_connected`. A connection that was lost is not taken up again: the name may have another address now."""
+        ready = _grpc().ChannelConnectivity.READY
+        try:
+            async with asyncio.timeout(self._options.connect_timeout), line.dialling:
+                if line.channel is not None and line.channel.get_state() is ready:
+                    return
+                # Whoever has a call on the lost one keeps it until that call has ended.
+                line.channel, line.stubs = None, {}
+                line.channel = await dialler.dial(address, self._arguments)
+        except TimeoutError as error:
+            raise cannot_connect(self._options.name, address, self._options.connect_timeout) from error
+        except ForbiddenAddressError as error:
+            raise forbidden(self._options.name, address, error) from error
+        except OSError as error:
+            raise cannot_connect(self._options.name, address) from error
 
 
 def _arguments(options: BackendOptions) -> tuple[tuple[str, int], ...]:
@@ -212,10 +238,13 @@ def _arguments(options: BackendOptions) -> tuple[tuple[str, int], ...]:
     return (*limits, ("grpc.keepalive_time_ms", every), ("grpc.keepalive_timeout_ms", within), *_OPTIONS)
 
 
-def _open(address: str, arguments: tuple[tuple[str, int], ...]) -> Any:
-    scheme, separator, authority = address.rpartition("://")
-    target = authority.rstrip("/")
-    if separator and scheme == "grpcs":
+def _open(address: str, arguments: Arguments) -> Any:
+    return _open_at(address.rpartition("://")[2].rstrip("/"), arguments, secure=address.startswith("grpcs://"))
+
+
+def _open_at(target: str, arguments: Arguments, *, secure: bool) -> Any:
+    """A channel to what grpcio calls a target."""
+    if secure:
         credentials = _grpc().ssl_channel_credentials(_system_authorities())
         return _aio().secure_channel(target, credentials, options=arguments)
     return _aio().insecure_channel(target, options=arguments)

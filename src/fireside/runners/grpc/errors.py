@@ -109,6 +109,12 @@ def cannot_connect(runner: str, address: str, waited: float | None = None) -> Un
     return UnavailableError("RUNNER_UNAVAILABLE", message, retry_after=2.0, address=address)
 
 
+def forbidden(runner: str, address: str, error: Exception) -> UnavailableError:
+    """The address is none that a runner may have."""
+    message = f"The runner {runner} ({address}) was not connected to, because its address is {error}. Use another one."
+    return UnavailableError("RUNNER_UNAVAILABLE", message, retry_after=60.0, address=address)
+
+
 def _too_large(runner: str, *, received: bool) -> FiresideError:
     """A message longer than this side or the other takes."""
     if received:

@@ -19,6 +19,7 @@ from fireside.gen.v1 import model_pb2
 from fireside.runners.base import RunnerInfo
 from fireside.runners.http.framing import BrokenHttpError
 from fireside.runners.http.stream import LostConnectionError, Origin, Pool, SlowConnectionError, StreamLimits
+from fireside.runners.reach import ForbiddenAddressError
 from fireside.runners.refusals import died, garbage
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Endpoint:
         self._base = base
         self._secret = options.secret
         self._connect_timeout = options.connect_timeout
+        self._reach = options.reach
         self._pool: Pool | None = None
 
     async def post(self, path: str, body: bytes) -> StreamedResponse:
@@ -155,7 +157,8 @@ class Endpoint:
             headers["content-type"] = "application/json"
             if self._secret:
                 headers["authorization"] = f"Bearer {self._secret}"
-            self._pool = Pool(Origin.of(self._base), headers, StreamLimits(connect=self._connect_timeout))
+            limits = StreamLimits(connect=self._connect_timeout)
+            self._pool = Pool(Origin.of(self._base), headers, limits, self._reach)
         return self._pool
 
     @property
@@ -166,6 +169,11 @@ class Endpoint:
     def _unreachable(self, error: Exception) -> UnavailableError:
         place = self._place
         match error:
+            case ForbiddenAddressError():
+                return UnavailableError(
+                    "RUNNER_UNAVAILABLE",
+                    f"{place} was not connected to, because its address is {error}. Use another one.",
+                )
             case SlowConnectionError():
                 return UnavailableError(
                     "RUNNER_CONNECT_TIMEOUT",

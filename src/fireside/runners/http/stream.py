@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 from fireside.runners.http.framing import BrokenHttpError, ResponseReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fireside.runners.reach import Reach
 
 # So much may wait for a reader before the socket is left alone.
 _WAITING_BYTES = 256 * 1024
@@ -73,9 +75,19 @@ class StreamLimits:
 class Pool:
     """The connections to one server. They are opened when needed, as many as there are answers at once."""
 
-    def __init__(self, origin: Origin, fields: Mapping[str, str], limits: StreamLimits | None = None) -> None:
-        """`fields` are header fields of every request. ValueError: one of them has a line break in it."""
+    def __init__(
+        self,
+        origin: Origin,
+        fields: Mapping[str, str],
+        limits: StreamLimits | None = None,
+        reach: Reach | None = None,
+    ) -> None:
+        """`fields` are header fields of every request. ValueError: one of them has a line break in it.
+
+        `reach` says which addresses may be connected to; None allows all.
+        """
         self._origin = origin
+        self._reach = reach
         self._limits = limits or StreamLimits()
         self._idle: deque[tuple[float, Connection]] = deque()
         self._open: set[Connection] = set()
@@ -88,7 +100,8 @@ class Pool:
     async def request(self, method: str, path: str, body: bytes | None = None) -> StreamedResponse:
         """Sends a request and returns the response when its head is there. Close it.
 
-        Raises SlowConnectionError, OSError (ssl.SSLError included), BrokenHttpError and LostConnectionError.
+        Raises SlowConnectionError, OSError (ssl.SSLError and ForbiddenAddressError included), BrokenHttpError and
+        LostConnectionError.
         """
         length = b"" if body is None else b"content-length: %d\r\n" % len(body)
         head = f"{method} {self._origin.path}{path} HTTP/1.1\r\n".encode("ascii", "replace")
@@ -131,16 +144,32 @@ class Pool:
 
     async def _connect(self) -> Connection:
         origin = self._origin
-        secure = trusting() if origin.scheme == "https" else None
         try:
             async with asyncio.timeout(self._limits.connect):
-                _, protocol = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self), origin.host, origin.port,
-                    ssl=secure, server_hostname=origin.host if secure else None,
-                )  # fmt: skip
+                if self._reach is None:
+                    protocol = await self._connect_to(origin.host)
+                else:
+                    protocol = await self._connect_to_one(await self._reach.addresses(origin.host, origin.port))
         except TimeoutError:
             raise SlowConnectionError from None
         self._open.add(protocol)
+        return protocol
+
+    async def _connect_to_one(self, addresses: Sequence[str]) -> Connection:
+        """A connection to the first that takes it. They are not looked up again: what was checked is what counts."""
+        for address in addresses[:-1]:
+            try:
+                return await self._connect_to(address)
+            except OSError:
+                continue
+        return await self._connect_to(addresses[-1])
+
+    async def _connect_to(self, host: str) -> Connection:
+        origin = self._origin
+        secure = trusting() if origin.scheme == "https" else None
+        _, protocol = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self), host, origin.port, ssl=secure, server_hostname=origin.host if secure else None
+        )
         return protocol
 
     @staticmethod
