@@ -255,6 +255,34 @@ def _check_mail(config: Config, found: Found) -> None:
         raise SettingError("smtp_from", config.smtp_from, "a mail address", found.source("smtp_from"))
 
 
+class _RunnersConfig(TypedDict):
+    runner_private_addresses: bool
+    runner_connect_timeout: float
+    runner_first_token_timeout: float
+    runner_between_tokens_timeout: float
+    runner_total_timeout: float
+    runner_concurrency: int
+    runner_queue_length: int
+    runner_queue_wait: float
+    runner_retries: int
+    runner_fallback: bool
+
+
+def _runners_config(found: Found) -> _RunnersConfig:
+    return {
+        "runner_private_addresses": found.get("runner_private_addresses", bool),
+        "runner_connect_timeout": found.get("runner_connect_timeout", float),
+        "runner_first_token_timeout": found.get("runner_first_token_timeout", float),
+        "runner_between_tokens_timeout": found.get("runner_between_tokens_timeout", float),
+        "runner_total_timeout": found.get("runner_total_timeout", float),
+        "runner_concurrency": found.get("runner_concurrency", int),
+        "runner_queue_length": found.get("runner_queue_length", int),
+        "runner_queue_wait": found.get("runner_queue_wait", float),
+        "runner_retries": found.get("runner_retries", int),
+        "runner_fallback": found.get("runner_fallback", bool),
+    }
+
+
 def _server_config(found: Found) -> Config:
     data_dir = found.data_dir()
     return Config(
@@ -286,16 +314,7 @@ def _server_config(found: Found) -> Config:
         llama_context=found.get("llama_context", int),
         queue_length=found.get("queue_length", int),
         queue_wait=found.get("queue_wait", float),
-        runner_private_addresses=found.get("runner_private_addresses", bool),
-        runner_connect_timeout=found.get("runner_connect_timeout", float),
-        runner_first_token_timeout=found.get("runner_first_token_timeout", float),
-        runner_between_tokens_timeout=found.get("runner_between_tokens_timeout", float),
-        runner_total_timeout=found.get("runner_total_timeout", float),
-        runner_concurrency=found.get("runner_concurrency", int),
-        runner_queue_length=found.get("runner_queue_length", int),
-        runner_queue_wait=found.get("runner_queue_wait", float),
-        runner_retries=found.get("runner_retries", int),
-        runner_fallback=found.get("runner_fallback", bool),
+        **_runners_config(found),
         workers=found.get("workers", int),
         shutdown_grace=found.get("shutdown_grace", float),
         log_level=found.get("log_level", str),
