@@ -9,10 +9,11 @@ import pytest
 
 from fireside.gen.v1 import account_pb2
 from fireside.gen.v1 import people_service_pb2 as pb
-from fireside.gen.v1.auth_service_pb2 import GetAuthStateRequest, ResetPasswordRequest, SignInRequest
+from fireside.gen.v1.auth_service_pb2 import GetAuthStateRequest, ResetPasswordRequest, SignInRequest, SignUpRequest
 from fireside.gen.v1.chat_service_pb2 import WatchEventsRequest
 from fireside.gen.v1.permission_pb2 import PERMISSION_MANAGE_PEOPLE, PERMISSION_READ_AUDIT
-from fireside.gen.v1.policy_service_pb2 import GetUsageRequest
+from fireside.gen.v1.policy_pb2 import SIGN_UP_MODE_OPEN
+from fireside.gen.v1.policy_service_pb2 import GetPolicyRequest, GetUsageRequest, UpdatePolicyRequest
 from tests.accounts import ADMIN, GUEST, MEMBER, PASSWORD, AccountsServer, Person, accounts_server
 from tests.admin_calls import actions, call, end_of, group, reason, refused
 from tests.callers import CallError
@@ -279,3 +280,34 @@ async def test_who_manages_nobody_is_refused(tmp_path: Path, role: int) -> None:
             assert (await refused(bob, method, request))[0] == "PERMISSION_DENIED", method
         state = await call(bob, "GetAuthState", GetAuthStateRequest())
         assert PERMISSION_MANAGE_PEOPLE not in state.permissions
+
+
+async def test_who_signed_up_waits_until_an_admin_approves(tmp_path: Path) -> None:
+    async with accounts_server(tmp_path) as server:
+        ada = await server.set_up()
+        policy = (await call(ada, "GetPolicy", GetPolicyRequest())).policy
+        policy.sign_up, policy.approve_sign_ups = SIGN_UP_MODE_OPEN, True
+        await call(ada, "UpdatePolicy", UpdatePolicyRequest(policy=policy))
+        async with server.anybody() as client:
+            await client.unary("SignUp", SignUpRequest(name="New", email="new@example.org", password=PASSWORD))
+            page = await call(ada, "ListAccounts", pb.ListAccountsRequest(state=account_pb2.ACCOUNT_STATE_PENDING))
+            assert (page.pending, [account.email for account in page.accounts]) == (1, ["new@example.org"])
+            sign_in = SignInRequest(email="new@example.org", password=PASSWORD)
+            assert (await client.unary("SignIn", sign_in)).pending
+            await call(ada, "UpdateAccount", pb.UpdateAccountRequest(account_id=page.accounts[0].id, state=ACTIVE))
+            assert (await client.unary("SignIn", sign_in)).account.email == "new@example.org"
+        assert (await call(ada, "ListAccounts", pb.ListAccountsRequest())).pending == 0
+        assert "account.state_changed new@example.org" in await actions(ada)
+
+
+async def test_another_address_ends_links_that_went_to_the_old_one(tmp_path: Path) -> None:
+    async with accounts_server(tmp_path) as server:
+        ada, bob = await server.set_up(), await server.person("Bob")
+        link = (await call(ada, "CreatePasswordLink", pb.CreatePasswordLinkRequest(account_id=bob.id))).link
+        await call(ada, "UpdateAccount", pb.UpdateAccountRequest(account_id=bob.id, email="b@example.org"))
+        async with server.anybody() as client:
+            with pytest.raises(CallError) as caught:
+                await client.unary(
+                    "ResetPassword", ResetPasswordRequest(token=link.partition("#")[2], password=PASSWORD)
+                )
+            assert reason(caught.value) == "LINK_ENDED"

@@ -9,11 +9,13 @@ from google.protobuf.duration_pb2 import Duration
 
 from fireside.gen.v1 import people_service_pb2 as pb
 from fireside.gen.v1 import policy_pb2
+from fireside.gen.v1.account_pb2 import ACCOUNT_STATE_DISABLED
 from fireside.gen.v1.auth_service_pb2 import GetInvitationRequest, SignUpRequest
 from fireside.gen.v1.policy_service_pb2 import GetPolicyRequest, UpdatePolicyRequest
 from tests.accounts import ADMIN, MEMBER, PASSWORD, AccountsServer, accounts_server
 from tests.admin_calls import actions, call, group, reason, refused
 from tests.callers import CallError
+from tests.smtp_server import smtp_server
 
 
 async def sign_up(server: AccountsServer, link: str, email: str = "new@example.org") -> str:
@@ -97,3 +99,39 @@ async def test_an_invitation_ends_with_the_account_of_its_maker(tmp_path: Path) 
         made = await call(bob, "CreateInvitation", pb.CreateInvitationRequest())
         await call(ada, "RemoveAccount", pb.RemoveAccountRequest(account_id=bob.id, email=bob.account.email))
         assert await sign_up(server, made.link) == "INVITATION_ENDED"
+
+
+async def test_an_invitation_ends_when_its_maker_is_closed_or_may_less(tmp_path: Path) -> None:
+    async with accounts_server(tmp_path) as server:
+        ada = await server.set_up()
+        for number, change in enumerate(({"state": ACCOUNT_STATE_DISABLED}, {"role": MEMBER})):
+            bob = await server.person(f"Bob {number}", ADMIN)
+            made = await call(bob, "CreateInvitation", pb.CreateInvitationRequest(role=ADMIN))
+            await call(ada, "UpdateAccount", pb.UpdateAccountRequest(account_id=bob.id, **change))
+            assert await sign_up(server, made.link) == "INVITATION_ENDED"
+
+
+async def test_an_invitation_for_an_address_is_mailed(tmp_path: Path) -> None:
+    async with smtp_server() as mailbox:
+        settings = {
+            "smtp_host": "127.0.0.1",
+            "smtp_port": str(mailbox.port),
+            "smtp_security": "off",
+            "smtp_from": "fireside@example.org",
+            "public_url": "https://chat.example.org",
+        }
+        async with accounts_server(tmp_path, **settings) as server:
+            ada = await server.set_up()
+            made = await call(ada, "CreateInvitation", pb.CreateInvitationRequest(email="new@example.org"))
+            assert made.mailed
+            (mail,) = await mailbox.arrived()
+            assert mail["to"] == "new@example.org"
+            assert f"https://chat.example.org{made.link}" in mail.get_content()
+            # For anybody: there is nobody to send it to.
+            assert not (await call(ada, "CreateInvitation", pb.CreateInvitationRequest())).mailed
+            # What the mail server does not take is an invitation all the same.
+            mailbox.refusals.append("550 No such mailbox")
+            refused_one = await call(ada, "CreateInvitation", pb.CreateInvitationRequest(email="gone@example.org"))
+            assert not refused_one.mailed
+            assert refused_one.link
+            assert len((await call(ada, "ListInvitations", pb.ListInvitationsRequest())).invitations) == 3

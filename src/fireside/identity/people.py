@@ -161,6 +161,7 @@ class People:
 
         async def body(tx: Tx) -> Account:
             before = await self._changeable(tx, admin, account_id)
+            could_before = await standing.permissions_of(tx, before)
             after = Account()
             after.CopyFrom(before)
             after.etag = update.etag or before.etag
@@ -175,11 +176,19 @@ class People:
             if update.group_ids is not None:
                 moved = await groups.set_of_account(tx, account_id, update.group_ids)
             after = await _must_get(tx, account_id)
-            policy.require_as_much(admin.principal, await standing.permissions_of(tx, after))
+            may_now = await standing.permissions_of(tx, after)
+            policy.require_as_much(admin.principal, may_now)
             if is_admin(before) and not is_admin(after):
                 await admins.keep_one(tx)
-            if after.state != before.state and after.state == account_pb2.ACCOUNT_STATE_DISABLED:
+            closed = after.state != before.state and after.state == account_pb2.ACCOUNT_STATE_DISABLED
+            if closed:
                 await self._end_all(tx, account_id)
+            if after.email != before.email:
+                # They may have been mailed to the address that is no longer theirs.
+                await self._links.end_all(tx, links.PASSWORD, account_id)
+            if closed or could_before - may_now:
+                # Nobody comes in again through an invitation that they could no longer make.
+                await self._links.end_all(tx, links.INVITATION, account_id)
             await _record_update(tx, admin, before, after)
             await _record_moves(tx, admin, after, *moved)
             return after
