@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fireside.chat.follow import Follower
 from fireside.chat.opening import Parts, Shares, open_shares
+from fireside.chat.presence import Holds
 from fireside.chat.sharing import Gift
 from fireside.core.principal import Origin, Principal
 from fireside.gen.v1.account_event_pb2 import AccountEvent
@@ -125,7 +126,9 @@ async def have_people(db: Database) -> None:
 
 
 @asynccontextmanager
-async def open_shared_rig(db: Database, rules: Rules | None = None) -> AsyncIterator[SharedRig]:
+async def open_shared_rig(
+    db: Database, rules: Rules | None = None, holds: Holds | None = None
+) -> AsyncIterator[SharedRig]:
     """A rig on `db`, where `have_people` has been."""
     rules = rules or Rules()
     async with AsyncExitStack() as stack:
@@ -134,5 +137,5 @@ async def open_shared_rig(db: Database, rules: Rules | None = None) -> AsyncIter
         await changes.open()
         changes.listen(rig.engine.guests.account_changed)
         parts = Parts(db, rig.engine, rig.feed, rig.conversations)
-        shares = await open_shares(parts, lambda: rules.links, stack)
+        shares = await open_shares(parts, lambda: rules.links, stack, holds)
         yield SharedRig(rig, shares, changes, rules)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.chat.links import Links
-from fireside.chat.presence import Presences
+from fireside.chat.presence import Holds, Presences
 from fireside.chat.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -35,12 +35,14 @@ class Shares(NamedTuple):
     presences: Presences
 
 
-async def open_shares(parts: Parts, link_sharing: LinkSharing, stack: AsyncExitStack) -> Shares:
+async def open_shares(
+    parts: Parts, link_sharing: LinkSharing, stack: AsyncExitStack, holds: Holds | None = None
+) -> Shares:
     """Opens them; `stack` closes them in reverse."""
     sharing = Sharing(parts.db, parts.engine, parts.feed, link_sharing)
     stack.push_async_callback(sharing.aclose)
     sharing.open()
-    presences = Presences(parts.db, parts.engine, parts.feed)
+    presences = Presences(parts.db, parts.engine, parts.feed, holds or Holds())
     stack.push_async_callback(presences.aclose)
     await presences.open()
     return Shares(sharing, Links(*parts, link_sharing), presences)

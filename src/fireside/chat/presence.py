@@ -1,7 +1,7 @@
 """Who has a shared conversation open now. Kept in memory, told to those with access, never stored.
 
-Each process knows of all: what it is told it tells the others by a note. A view (a tab) holds for HOLD_SECONDS and is
-told again meanwhile; a note that is lost costs no more than that.
+Each process knows of all: what it is told it tells the others by a note. A view (a tab) holds for half a minute and
+is told again meanwhile; a note that is lost costs no more than that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.chat import access, notes
 from fireside.gen.v1 import share_pb2
@@ -28,12 +28,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-HOLD_SECONDS: Final = 30.0
-# Whoever's last stream has gone is back within this, or has left.
-_LEFT_SECONDS = 3.0
 _VIEWS_OF_ACCOUNT = 16
 _NAME_CHARACTERS = 200
 _RETRY_SECONDS = 1.0
+
+
+class Holds(NamedTuple):
+    """For how many seconds what is known stays so."""
+
+    view: float = 30.0
+    """A tab that says nothing further."""
+
+    left: float = 3.0
+    """The tabs of an account whose last stream has gone: a browser is back within this, or has left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +58,10 @@ class View:
 class Presences:
     """The views of all conversations. `open` before use, `aclose` at the end."""
 
-    def __init__(self, db: Database, engine: Engine, feed: Feed) -> None:
+    def __init__(self, db: Database, engine: Engine, feed: Feed, holds: Holds) -> None:
         self._db = db
         self._feed = feed
+        self._holds = holds
         # By conversation, then by account and view: what is so, and until when.
         self._views: dict[str, dict[tuple[str, str], tuple[View, float]]] = {}
         self._told: dict[str, share_pb2.Presence] = {}
@@ -95,7 +103,7 @@ class Presences:
             same = [key for key in views if key[0] == view.account_id]
             for key in same[: max(0, len(same) + 1 - _VIEWS_OF_ACCOUNT)]:
                 del views[key]
-            views[view.account_id, view.view_id] = view, time.monotonic() + HOLD_SECONDS
+            views[view.account_id, view.view_id] = view, time.monotonic() + self._holds.view
         self._look(view.conversation_id)
 
     def _presence(self, conversation_id: str, allowed: set[str] | None = None) -> share_pb2.Presence:
@@ -123,7 +131,7 @@ class Presences:
             self._bell.set()
 
     def _shorten(self, account_id: str) -> None:
-        until = time.monotonic() + _LEFT_SECONDS
+        until = time.monotonic() + self._holds.left
         for views in self._views.values():
             for key, (view, held) in views.items():
                 if view.account_id == account_id:

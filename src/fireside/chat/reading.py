@@ -56,8 +56,7 @@ async def read_on(engine: Engine, db: Database, principal: Principal, place: Pla
             else:
                 stored, batches = await elsewhere.look(owner, generation_id, after_seq)
                 news = replay.loaded_events(batches, after_seq)
-            ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
-            replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
+            ended = _is_ended(stored, after_seq)
             looked = time.monotonic()
             async with aclosing(news) as events:
                 async for payload, last in events:
@@ -88,6 +87,13 @@ async def read_on(engine: Engine, db: Database, principal: Principal, place: Pla
         elsewhere.detach(generation_id, waker)
         if guest is not None:
             engine.guests.leave(guest)
+
+
+def _is_ended(stored: StoredGeneration, after_seq: int) -> bool:
+    """Whether it is. Raises OutOfRangeError for a place that it never had."""
+    ended = stored.record.state == generation_pb2.GENERATION_STATE_ENDED
+    replay.check_position(after_seq, stored.record.last_seq if ended else stored.seq_limit)
+    return ended
 
 
 def _entered(engine: Engine, principal: Principal, stored: StoredGeneration, waker: asyncio.Event) -> Guest | None:

@@ -11,6 +11,7 @@ from fireside.core.errors import FailedPreconditionError
 from fireside.gen.v1.generation_pb2 import Generation
 from fireside.store.chunks import chunks, marks
 from fireside.store.records import bytes_of, int_of, str_of, us_of
+from fireside.store.shares import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -254,10 +255,9 @@ async def running_for(tx: Tx, account_id: str) -> list[StoredGeneration]:
     columns = ", ".join(f"g.{name}" for name in (*_COLUMNS.split(", "), "create_time", "id"))
     rows = await tx.fetch(
         f"SELECT {columns} FROM generations g WHERE g.end_time IS NULL AND g.owner = $1"  # noqa: S608
-        f" UNION SELECT {columns} FROM shares s JOIN conversations c ON c.id = s.conversation_id"
+        f" UNION SELECT {columns} FROM {GIVEN} AS s JOIN conversations c ON c.id = s.conversation_id"
         " JOIN generations g ON g.owner = c.owner AND g.end_time IS NULL AND g.conversation_id = c.id"
-        " WHERE (s.account_id = $1 OR s.group_id IN (SELECT m.group_id FROM group_members m WHERE m.account_id = $1))"
-        " AND c.delete_time IS NULL AND (s.expire_time IS NULL OR s.expire_time > $2) ORDER BY 7, 8",
+        " WHERE c.delete_time IS NULL ORDER BY 7, 8",
         account_id,
         clock_us(),
     )

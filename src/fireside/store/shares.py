@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from fireside.store.tx import Row, Tx, Value
 
 _COLUMNS = "s.id, s.conversation_id, s.account_id, s.group_id, s.token_hash, s.role, s.create_time, s.expire_time"
-# $1 is the account, $2 the time.
-_MINE = (
-    "(s.account_id = $1 OR s.group_id IN (SELECT m.group_id FROM group_members m WHERE m.account_id = $1))"
-    " AND (s.expire_time IS NULL OR s.expire_time > $2)"
+_GIVEN = "SELECT s.conversation_id, s.role FROM"
+_NOT_OVER = "(s.expire_time IS NULL OR s.expire_time > $2)"
+GIVEN: Final = (
+    f"({_GIVEN} shares s WHERE s.account_id = $1 AND {_NOT_OVER}"
+    f" UNION ALL {_GIVEN} group_members m JOIN shares s ON s.group_id = m.group_id"
+    f" WHERE m.account_id = $1 AND {_NOT_OVER})"
 )
+"""What is shared with account $1 at time $2: a table with the conversations' ids and the roles. Both halves are found by
+their indexes; PostgreSQL reads all shares for one condition with an OR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ async def access(tx: Tx, account_id: str, conversation_id: str) -> Access | None
     """What an account has of a live conversation that is not its own, by name or through its groups."""
     rows = await tx.fetch(
         "SELECT s.role, c.owner, a.record FROM shares s JOIN conversations c ON c.id = s.conversation_id"  # noqa: S608
-        f" JOIN accounts a ON a.id = c.owner WHERE s.conversation_id = $3 AND {_MINE}"
+        f" JOIN accounts a ON a.id = c.owner WHERE s.conversation_id = $3 AND {_NOT_OVER}"
+        " AND (s.account_id = $1 OR s.group_id IN (SELECT m.group_id FROM group_members m WHERE m.account_id = $1))"
         " AND c.owner <> $1 AND c.delete_time IS NULL ORDER BY s.role DESC LIMIT 1",
         account_id,
         now_us(),
@@ -203,7 +208,7 @@ async def page(
 
     `access` and `owner_name` are filled in.
     """
-    where = f"{_MINE} AND c.owner <> $1 AND c.delete_time IS NULL"
+    where = "c.owner <> $1 AND c.delete_time IS NULL"
     args: list[Value] = [account_id, now_us(), limit]
     if before is not None:
         where += " AND (c.update_time, c.id) < ($4, $5)"
@@ -213,7 +218,8 @@ async def page(
         where += f" AND c.title_folded LIKE ${len(args)} ESCAPE '!'"
     rows = await tx.fetch(
         "SELECT c.revision, c.record, a.record, r.role FROM ("  # noqa: S608
-        f" SELECT c.id, MAX(s.role) AS role FROM shares s JOIN conversations c ON c.id = s.conversation_id WHERE {where}"
+        f" SELECT c.id, MAX(s.role) AS role FROM {GIVEN} AS s JOIN conversations c ON c.id = s.conversation_id"
+        f" WHERE {where}"
         " GROUP BY c.id, c.update_time ORDER BY c.update_time DESC, c.id DESC LIMIT $3"
         ") AS r JOIN conversations c ON c.id = r.id JOIN accounts a ON a.id = c.owner"
         " ORDER BY c.update_time DESC, c.id DESC",

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from fireside.chat import presence as presence_module
-from fireside.chat.presence import View
+from fireside.chat.presence import Holds, View
 from fireside.core.errors import NotFoundError
 from fireside.core.principal import Principal
 from fireside.gen.v1.account_event_pb2 import AccountEvent
@@ -21,9 +20,9 @@ WAIT = 30.0
 
 
 @pytest.fixture
-async def town(db: Database) -> AsyncIterator[SharedRig]:
+async def town(db: Database, request: pytest.FixtureRequest) -> AsyncIterator[SharedRig]:
     await have_people(db)
-    async with open_shared_rig(db) as opened:
+    async with open_shared_rig(db, holds=getattr(request, "param", None)) as opened:
         yield opened
 
 
@@ -88,8 +87,8 @@ async def test_whoever_loses_access_is_there_no_more(town: SharedRig) -> None:
         await tail
 
 
-async def test_whoever_closes_everything_has_left_soon(town: SharedRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence_module, "_LEFT_SECONDS", 0.05)
+@pytest.mark.parametrize("town", [Holds(left=0.05)], indirect=True)
+async def test_whoever_closes_everything_has_left_soon(town: SharedRig) -> None:
     conversation_id, _ = await town.begun()
     await town.share(conversation_id)
     ready = asyncio.Semaphore(0)
@@ -104,8 +103,8 @@ async def test_whoever_closes_everything_has_left_soon(town: SharedRig, monkeypa
         await hers
 
 
-async def test_a_view_holds_for_a_while_only(town: SharedRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(presence_module, "HOLD_SECONDS", 0.2)
+@pytest.mark.parametrize("town", [Holds(view=0.2)], indirect=True)
+async def test_a_view_holds_for_a_while_only(town: SharedRig) -> None:
     conversation_id, _ = await town.begun()
     await town.share(conversation_id)
     ready = asyncio.Semaphore(0)
