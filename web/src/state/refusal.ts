@@ -62,6 +62,7 @@ export function wrongName(name: string): string {
 }
 
 export function wrongEmail(email: string): string {
+  if (email.trim() === "") return "field.wrong.email.empty";
   return EMAIL.test(email.trim()) ? "" : "field.wrong.email";
 }
 
