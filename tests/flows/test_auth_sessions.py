@@ -216,6 +216,17 @@ async def test_what_a_role_may_no_more_ends_too(server: AccountsServer) -> None:
         assert reason(caught.value) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
 
 
+async def test_who_may_less_than_before_comes_back_as_who_they_are_now(server: AccountsServer) -> None:
+    ada, ann = await server.person("Ada", ADMIN), await server.person("Ann", ADMIN)
+    async with ann.caller() as client, ada.caller() as admins:
+        streams = await listening(client)
+        await admins.unary("UpdateAccount", UpdateAccountRequest(account_id=ann.id, name="Anna"))
+        await admins.unary("UpdateAccount", UpdateAccountRequest(account_id=ann.id, role=ACCOUNT_ROLE_GUEST))
+        for stream in streams:
+            assert await stream.ended() == ("UNAVAILABLE", "ACCOUNT_CHANGED")
+        await listening(client)
+
+
 async def key_of(server: AccountsServer, person: Person, *scopes: permission_pb2.Permission, lasts: float = 0.0) -> str:
     expire_us = now_us() + int(lasts * 1e6) if lasts else None
     return (await server.identity.keys.create(await server.principal(person), HERE, NewKey("k", scopes, expire_us)))[1]

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from fireside.core.clock import now_us
-from fireside.core.errors import FiresideError, PermissionDeniedError, UnauthenticatedError
+from fireside.core.errors import FiresideError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 from fireside.identity import policy
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fireside.core.principal import Principal
     from fireside.edge.access import Authenticator, Incoming
-    from fireside.edge.streams import OpenStreams
+    from fireside.edge.streams import OpenStream, OpenStreams
 
 logger = logging.getLogger(__name__)
 
@@ -82,17 +82,19 @@ class Evictions:
         self._stirred.clear()
 
     def _earliest(self) -> int:
-        return min((c.principal.expire_us for _, c in self._streams.open_now() if c.principal.expire_us), default=0)
+        principals = (stream.call.principal for _, stream in self._streams.open_now())
+        return min((principal.expire_us for principal in principals if principal.expire_us), default=0)
 
     async def _look(self, accounts: set[str]) -> None:
         asked: dict[tuple[str, str], Principal | FiresideError] = {}
-        for task, call in self._streams.open_now():
+        for task, stream in self._streams.open_now():
+            call = stream.call
             if not self._concerned(call.principal, accounts):
                 continue
             credential = call.bearer, call.token
             if credential not in asked:
                 asked[credential] = await self._ask(call)
-            self._judge(task, call, asked[credential])
+            self._judge(task, stream, asked[credential])
 
     def _concerned(self, principal: Principal, accounts: set[str]) -> bool:
         if not principal.credential:
@@ -106,14 +108,20 @@ class Evictions:
         except UnauthenticatedError as error:
             return error
 
-    def _judge(self, task: asyncio.Task[Any], call: Incoming, answer: Principal | FiresideError) -> None:
+    def _judge(self, task: asyncio.Task[Any], stream: OpenStream, answer: Principal | FiresideError) -> None:
         if isinstance(answer, FiresideError):
             # One for each: an error that is raised keeps where it was raised.
             self._streams.end(task, UnauthenticatedError(answer.reason, answer.message))
             return
         try:
-            policy.require(answer, call.permission)
+            policy.require(answer, stream.call.permission)
         except (PermissionDeniedError, UnauthenticatedError) as error:
             self._streams.end(task, error)
+            return
+        before = stream.call.principal
+        if stream.resumable and (before.permissions - answer.permissions or before.groups - answer.groups):
+            # It goes on as who it was when it began. Who comes back, comes as who they are now.
+            message = "What this account may do has changed: come back and go on from there."
+            self._streams.end(task, UnavailableError("ACCOUNT_CHANGED", message, retry_after=0.1))
         else:
             self._streams.proved(task, answer)

@@ -5,7 +5,7 @@ leave behind when they fail or their client has gone.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from connectrpc.code import Code
@@ -75,11 +75,21 @@ class LooseEnds(MetadataInterceptor[None]):
             untie(error)
 
 
+class OpenStream(NamedTuple):
+    """A stream."""
+
+    call: Incoming
+    """What it began with."""
+
+    resumable: bool
+    """Whether its client can come back and go on from where it was."""
+
+
 class OpenStreams(MetadataInterceptor[None]):
     """An interceptor that knows the tasks of open streaming calls, and who made them. It comes after edge/access.py's."""
 
     def __init__(self) -> None:
-        self._tasks: dict[asyncio.Task[Any], Incoming] = {}
+        self._tasks: dict[asyncio.Task[Any], OpenStream] = {}
         # A task that ended by itself at that moment is kept by nobody else.
         self._ended: WeakKeyDictionary[asyncio.Task[Any], FiresideError] = WeakKeyDictionary()
         self._closing = False
@@ -110,17 +120,17 @@ class OpenStreams(MetadataInterceptor[None]):
     async def on_start(self, ctx: RequestContext[Any, Any]) -> None:
         """Notes a stream, or refuses it while the server shuts down."""
         if ctx.method.stream_type is not StreamType.UNARY:
-            self.enter(asyncio.current_task())
+            self.enter(asyncio.current_task(), resumable=True)
 
-    def enter(self, task: asyncio.Task[Any] | None) -> None:
+    def enter(self, task: asyncio.Task[Any] | None, *, resumable: bool = False) -> None:
         """Notes a stream that `task` serves. Raises UnavailableError while the server shuts down."""
         if self._closing:
             raise _shutting_down()
         if task is not None:
-            self._tasks[task] = call = incoming()
+            self._tasks[task] = stream = OpenStream(incoming(), resumable)
             self._tell()
             if self.on_enter is not None:
-                self.on_enter(call)
+                self.on_enter(stream.call)
 
     def leave(self, task: asyncio.Task[Any] | None) -> None:
         """Forgets the stream of `task`."""
@@ -128,14 +138,15 @@ class OpenStreams(MetadataInterceptor[None]):
             self._tasks.pop(task, None)
             self._tell()
 
-    def open_now(self) -> list[tuple[asyncio.Task[Any], Incoming]]:
-        """The streams that are open: the task that serves each, and the call that it began with."""
+    def open_now(self) -> list[tuple[asyncio.Task[Any], OpenStream]]:
+        """The streams that are open, and the task that serves each."""
         return list(self._tasks.items())
 
     def proved(self, task: asyncio.Task[Any], principal: Principal) -> None:
         """Who made the call has proved it again, and may do what `principal` may."""
         if task in self._tasks:
-            self._tasks[task] = self._tasks[task]._replace(principal=principal)
+            stream = self._tasks[task]
+            self._tasks[task] = stream._replace(call=stream.call._replace(principal=principal))
 
     def end(self, task: asyncio.Task[Any], error: FiresideError) -> None:
         """Ends the stream of `task` with an error; nothing if it has ended by itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from fireside.core.errors import AlreadyExistsError, NotFoundError
 from fireside.core.ids import etag_of
@@ -250,8 +250,8 @@ async def _loaded(tx: Tx, row: Row) -> Account:
     account_id, role, state, revision, record, has_password, has_second_factor, last_use = row
     account = Account.FromString(bytes_of(record))
     account.id = str_of(account_id)
-    account.role = account_pb2.AccountRole.ValueType(int_of(role))
-    account.state = account_pb2.AccountState.ValueType(int_of(state))
+    account.role = cast("account_pb2.AccountRole", role)
+    account.state = cast("account_pb2.AccountState", state)
     account.has_password = bool(has_password)
     account.has_second_factor = bool(has_second_factor)
     account.etag = etag_of(int_of(revision))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fireside.core.principal import LOCAL
 from fireside.edge.access import caller, incoming
@@ -41,7 +41,7 @@ class AuthHandlers(AuthService):
     ) -> pb.GetAuthStateResponse:
         """Tells how one signs in here, and who has."""
         principal, origin = caller(), incoming().origin
-        permissions = sorted(principal.permissions & _NAMED)
+        permissions = cast("list[permission_pb2.Permission]", sorted(principal.permissions & _NAMED))
         if principal == LOCAL:
             return pb.GetAuthStateResponse(single_user=True, permissions=permissions)
         policy = self._identity.policies.current
