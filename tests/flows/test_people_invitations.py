@@ -104,10 +104,12 @@ async def test_an_invitation_ends_with_the_account_of_its_maker(tmp_path: Path) 
 async def test_an_invitation_ends_when_its_maker_is_closed_or_may_less(tmp_path: Path) -> None:
     async with accounts_server(tmp_path) as server:
         ada = await server.set_up()
-        for number, change in enumerate(({"state": ACCOUNT_STATE_DISABLED}, {"role": MEMBER})):
+        changes = pb.UpdateAccountRequest(state=ACCOUNT_STATE_DISABLED), pb.UpdateAccountRequest(role=MEMBER)
+        for number, change in enumerate(changes):
             bob = await server.person(f"Bob {number}", ADMIN)
             made = await call(bob, "CreateInvitation", pb.CreateInvitationRequest(role=ADMIN))
-            await call(ada, "UpdateAccount", pb.UpdateAccountRequest(account_id=bob.id, **change))
+            change.account_id = bob.id
+            await call(ada, "UpdateAccount", change)
             assert await sign_up(server, made.link) == "INVITATION_ENDED"
 
 
