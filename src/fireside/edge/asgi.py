@@ -157,7 +157,7 @@ class Edge:
 
     def _added(self, scope: Scope, page: bytes, *, for_programs: bool) -> list[tuple[bytes, bytes]]:
         """What every answer is to say besides its own headers."""
-        added = [NO_SNIFFING, NOT_STORED] if for_programs else [NO_SNIFFING]
+        added: list[tuple[bytes, bytes]] = [NO_SNIFFING, NOT_STORED] if for_programs else [NO_SNIFFING]
         if page:
             added += answer_headers(page)
         if self._options.strict_transport and scope.get("scheme") == "https":
