@@ -50,11 +50,8 @@ async def until(person: Person, permission: int) -> None:
 async def test_closing_an_account_ends_its_streams_elsewhere_within_a_second(pair: Pair) -> None:
     here, there = pair
     ada, bob = await here.set_up(), await here.person("Bob")
-    async with (
-        at(there, bob).caller() as client,
-        aclosing(client.stream("WatchEvents", WatchEventsRequest())) as stream,
-    ):
-        ending = asyncio.create_task(end_of(stream))
+    async with at(there, bob).caller() as client:
+        ending = asyncio.create_task(end_of(client.stream("WatchEvents", WatchEventsRequest())))
         await there.open_streams(1)
         async with asyncio.timeout(1):
             await call(ada, "UpdateAccount", pb.UpdateAccountRequest(account_id=bob.id, state=ACCOUNT_STATE_DISABLED))
