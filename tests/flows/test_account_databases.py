@@ -15,7 +15,7 @@ import pytest
 from fireside.core.clock import now_us
 from fireside.gen.v1 import account_service_pb2 as pb
 from fireside.gen.v1.auth_service_pb2 import SignUpRequest
-from fireside.gen.v1.chat_service_pb2 import GenerateRequest, StartGenerationRequest
+from fireside.gen.v1.chat_service_pb2 import GenerateRequest, StartGenerationRequest, WatchEventsRequest
 from fireside.gen.v1.conversation_pb2 import Conversation
 from fireside.gen.v1.group_pb2 import Group
 from fireside.gen.v1.invitation_pb2 import Invitation
@@ -25,8 +25,8 @@ from fireside.store import conversations, groups, messages
 from fireside.store.records import timestamp_of
 from fireside.store.tx import Tx
 from tests.accounts import ADMIN, HERE, PASSWORD, AccountsServer, accounts_server
-from tests.callers import CallError
-from tests.own_calls import call, public, reason
+from tests.callers import CallError, caller
+from tests.own_calls import bearer_call, bearer_refused, call, end_of, public, reason
 from tests.rig import send, text_part
 
 
@@ -122,3 +122,24 @@ async def test_an_export_needs_no_more_memory_for_more(server: AccountsServer) -
     opened = zipfile.ZipFile(archive)
     assert sum(info.file_size for info in opened.infolist()) > 19_000_000
     assert largest < 12_000_000
+
+
+async def test_a_key_that_is_deleted_in_one_process_ends_in_the_others(tmp_path: Path, postgres_url: str) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    async with (
+        accounts_server(first, database_url=postgres_url) as here,
+        accounts_server(second, database_url=postgres_url) as there,
+    ):
+        ann = await here.person("Ann")
+        key = await call(ann, "CreateApiKey", pb.CreateApiKeyRequest(name="build"))
+        assert (await bearer_call(there.url, key.secret, "GetAccount", pb.GetAccountRequest())).account.id == ann.id
+        async with caller("grpcio", there.url, {"authorization": f"Bearer {key.secret}"}) as program:
+            stream = program.stream("WatchEvents", WatchEventsRequest())
+            await anext(stream)
+            await call(ann, "DeleteApiKey", pb.DeleteApiKeyRequest(api_key_id=key.api_key.id))
+            async with asyncio.timeout(1):
+                assert await end_of(stream) == "UNAUTHENTICATED"
+        refusal = await bearer_refused(there.url, key.secret, "GetAccount", pb.GetAccountRequest())
+        assert refusal == ("UNAUTHENTICATED", "KEY_INVALID")

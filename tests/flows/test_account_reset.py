@@ -8,12 +8,19 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from fireside.core.clock import now_us
 from fireside.gen.v1 import auth_service_pb2 as pb
 from fireside.gen.v1.account_pb2 import ACCOUNT_STATE_DISABLED, ACCOUNT_STATE_PENDING
-from fireside.gen.v1.account_service_pb2 import ChangePasswordRequest, GetAccountRequest, UpdateProfileRequest
+from fireside.gen.v1.account_service_pb2 import (
+    BeginTotpRequest,
+    ChangePasswordRequest,
+    ConfirmTotpRequest,
+    GetAccountRequest,
+    UpdateProfileRequest,
+)
 from fireside.identity import links
 from fireside.identity.tokens import hash_of
 from fireside.store import accounts, one_time_tokens
@@ -113,6 +120,18 @@ async def test_a_link_ends_when_the_password_is_changed(server: AccountsServer, 
     token = await link_for(server, ann)
     await call(ann, "ChangePassword", ChangePasswordRequest(current_password=PASSWORD, new_password=NEW))
     assert await publicly_refused(server, "ResetPassword", reset(token)) == LINK_ENDED
+
+
+async def test_a_link_is_no_second_factor(server: AccountsServer, ann: Person) -> None:
+    secret = (await call(ann, "BeginTotp", BeginTotpRequest())).secret
+    codes = (await call(ann, "ConfirmTotp", ConfirmTotpRequest(code=pyotp.TOTP(secret).now()))).recovery_codes
+    answer = await browse(server.url, "ResetPassword", reset(await link_for(server, ann)))
+    assert answer.cookie is None
+    assert not answer.message.HasField("account")
+    needed = answer.message.second_factor
+    assert needed.totp
+    request = pb.CompleteSignInRequest(challenge=needed.challenge, recovery_code=codes[0])
+    assert (await public(server, "CompleteSignIn", request)).account.id == ann.id
 
 
 async def test_a_password_that_is_too_short_leaves_the_link(server: AccountsServer, ann: Person) -> None:

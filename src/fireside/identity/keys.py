@@ -4,11 +4,18 @@ opens an account.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from fireside.core.clock import now_us
-from fireside.core.errors import FailedPreconditionError, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from fireside.core.errors import (
+    FailedPreconditionError,
+    FiresideError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from fireside.core.ids import new_id
 from fireside.gen.v1.permission_pb2 import PERMISSION_UNSPECIFIED, Permission
 from fireside.gen.v1.session_pb2 import ApiKey
@@ -25,6 +32,8 @@ if TYPE_CHECKING:
     from fireside.identity.changes import Changes
     from fireside.store.db import Database
     from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
 
 _HINT_CHARACTERS = len(API_KEY) + 6
 _MOST_KEYS = 100
@@ -134,7 +143,11 @@ class ApiKeys:
             self._noted.clear()
         # Before it is written, so that of many calls at once one writes.
         self._noted[key_id] = now
-        await self._db.write(lambda tx: api_keys.touch(tx, key_id, now, now - _NOTE_USE_EVERY))
+        try:
+            await self._db.write(lambda tx: api_keys.touch(tx, key_id, now, now - _NOTE_USE_EVERY))
+        except FiresideError as error:
+            # No reason to refuse a call that may need no write at all.
+            logger.info("When a key was last used could not be stored: %s", error)
 
     def _changed(self, account_id: str) -> None:
         self._epoch += 1
