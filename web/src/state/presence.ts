@@ -28,6 +28,8 @@ export class ScreenPresence extends Store<PresenceState> implements Presence {
   #shown = "";
   /** The one that the server was told of. */
   #told = "";
+  /** Counts what the stream told of who is there. */
+  #events = 0;
   #visible = true;
   #writing = false;
   #cancelRepeat: () => void = () => undefined;
@@ -40,7 +42,9 @@ export class ScreenPresence extends Store<PresenceState> implements Presence {
     this.#viewId = newId(options.clock.now());
     options.live.listen({
       account: ({ kind }) => {
-        if (kind.case === "presence") this.#heard(kind.value);
+        if (kind.case !== "presence") return;
+        this.#events += 1;
+        this.#heard(kind.value);
       },
       fresh: () => {
         if (this.#told !== "") this.#tell();
@@ -107,9 +111,11 @@ export class ScreenPresence extends Store<PresenceState> implements Presence {
     const { api } = this.options;
     const request = { conversationId, viewId: this.#viewId, ...change };
     this.#queue = this.#queue.then(async () => {
+      const heard = this.#events;
       try {
         const { presence } = await api.shares.setPresence(request, { timeoutMs: EVERY_MS });
-        if (presence !== undefined && change.left !== true) this.#heard(presence);
+        // What came by the stream meanwhile is newer.
+        if (presence !== undefined && change.left !== true && heard === this.#events) this.#heard(presence);
       } catch (caught) {
         // It is said again soon; access that ended is told by other means.
         const { code } = failureOf(caught);

@@ -22,6 +22,7 @@ import { FinishReason, MessageSchema, MessageState, Role, type Message } from ".
 import { ModelSchema, ModelState } from "../../src/gen/fireside/v1/model_pb.ts";
 import { EMPTY_FOLD, fold } from "../../src/state/fold.ts";
 import { TestAuth } from "./auth-service.ts";
+import { TestShares } from "./share-service.ts";
 import { TestRunners } from "./runner-service.ts";
 import { serve } from "./services.ts";
 
@@ -45,6 +46,7 @@ export class TestServer {
   readonly watchRequests: WatchEventsRequest[] = [];
   readonly runners = new TestRunners();
   readonly auth = new TestAuth();
+  readonly shares = new TestShares();
   down = false;
   /** Lists messages as they were so many events ago: what is durable lags behind what was streamed. */
   lag = 0;

@@ -16,6 +16,7 @@ import { FinishReason, type Message } from "../../src/gen/fireside/v1/message_pb
 import { ModelService } from "../../src/gen/fireside/v1/model_service_pb.ts";
 import { serveAuth } from "./auth-service.ts";
 import { serveRunners } from "./runner-service.ts";
+import { serveShares } from "./share-service.ts";
 import type { TestServer } from "./server.ts";
 
 export function serve(router: ConnectRouter, server: TestServer): void {
@@ -24,6 +25,8 @@ export function serve(router: ConnectRouter, server: TestServer): void {
   router.service(ConversationService, services.conversation());
   router.service(ModelService, services.model());
   serveAuth(router, server.auth, (method, context, answer) => services.open(method, context, answer));
+  const unary = <T>(method: string, context: HandlerContext, answer: () => T) => services.unary(method, context, answer);
+  serveShares(router, server.shares, unary, (method, context, answer) => services.open(method, context, answer));
   serveRunners(router, server.runners, (method, context, answer) => services.unary(method, context, answer));
 }
 

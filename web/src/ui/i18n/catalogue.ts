@@ -201,7 +201,7 @@ export const catalogue = {
   "settings.loading": ["Loading the settings", "正在加载设置"],
   "settings.page.account": ["Account", "账户"],
   "settings.page.models": ["Models & runners", "模型与运行器"],
-  "settings.page.people": ["People", "成员"],
+  "settings.page.people": ["People", "人员"],
   "settings.page.invitations": ["Invitations", "邀请"],
   "settings.page.groups": ["Groups", "群组"],
   "settings.page.server": ["Server", "服务器"],

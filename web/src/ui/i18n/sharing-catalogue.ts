@@ -54,6 +54,7 @@ export const sharingTexts = {
   "link.signin.hint": ["It is shared with people who have an account here.", "此对话仅与在此有账户的人共享。"],
   "link.signin.act": ["Sign in", "登录"],
   "link.failed": ["The conversation could not be loaded.", "无法加载对话。"],
+  "link.question": ["A person's message", "用户的消息"],
   "link.empty": ["Nothing has been written yet.", "还没有内容。"],
   "link.home": ["Fireside", "Fireside"],
 } as const satisfies Record<string, Entry>;
