@@ -90,7 +90,9 @@ class AccountService(Protocol):
 
     async def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
         """
-        CreateApiKey makes a key for programs. Needs a session: no key makes keys.
+        CreateApiKey makes a key for programs. Needs a session: no key makes keys. PERMISSION_DENIED (SCOPE_TOO_WIDE): the
+        account may not do that itself, or no key may. INVALID_ARGUMENT (EXPIRE_TIME_PAST). FAILED_PRECONDITION
+        (TOO_MANY_KEYS): there are a hundred.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -164,7 +166,7 @@ class AccountService(Protocol):
     async def delete_account(self, request: DeleteAccountRequest, ctx: RequestContext[DeleteAccountRequest, DeleteAccountResponse], /) -> DeleteAccountResponse:
         """
         DeleteAccount removes the account and all that belongs to it, for good, at once. Needs a fresh password.
-        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin.
+        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin. INVALID_ARGUMENT (EMAIL_MISMATCH).
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -621,7 +623,9 @@ class AccountServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
         """
-        CreateApiKey makes a key for programs. Needs a session: no key makes keys.
+        CreateApiKey makes a key for programs. Needs a session: no key makes keys. PERMISSION_DENIED (SCOPE_TOO_WIDE): the
+        account may not do that itself, or no key may. INVALID_ARGUMENT (EXPIRE_TIME_PAST). FAILED_PRECONDITION
+        (TOO_MANY_KEYS): there are a hundred.
         """
         return await self.execute_unary(
             request=request,
@@ -903,7 +907,7 @@ class AccountServiceClient(ConnectClient):
     ) -> DeleteAccountResponse:
         """
         DeleteAccount removes the account and all that belongs to it, for good, at once. Needs a fresh password.
-        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin.
+        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin. INVALID_ARGUMENT (EMAIL_MISMATCH).
         """
         return await self.execute_unary(
             request=request,
@@ -972,7 +976,9 @@ class AccountServiceSync(Protocol):
 
     def create_api_key(self, request: CreateApiKeyRequest, ctx: RequestContext[CreateApiKeyRequest, CreateApiKeyResponse], /) -> CreateApiKeyResponse:
         """
-        CreateApiKey makes a key for programs. Needs a session: no key makes keys.
+        CreateApiKey makes a key for programs. Needs a session: no key makes keys. PERMISSION_DENIED (SCOPE_TOO_WIDE): the
+        account may not do that itself, or no key may. INVALID_ARGUMENT (EXPIRE_TIME_PAST). FAILED_PRECONDITION
+        (TOO_MANY_KEYS): there are a hundred.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -1046,7 +1052,7 @@ class AccountServiceSync(Protocol):
     def delete_account(self, request: DeleteAccountRequest, ctx: RequestContext[DeleteAccountRequest, DeleteAccountResponse], /) -> DeleteAccountResponse:
         """
         DeleteAccount removes the account and all that belongs to it, for good, at once. Needs a fresh password.
-        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin.
+        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin. INVALID_ARGUMENT (EMAIL_MISMATCH).
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -1501,7 +1507,9 @@ class AccountServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> CreateApiKeyResponse:
         """
-        CreateApiKey makes a key for programs. Needs a session: no key makes keys.
+        CreateApiKey makes a key for programs. Needs a session: no key makes keys. PERMISSION_DENIED (SCOPE_TOO_WIDE): the
+        account may not do that itself, or no key may. INVALID_ARGUMENT (EXPIRE_TIME_PAST). FAILED_PRECONDITION
+        (TOO_MANY_KEYS): there are a hundred.
         """
         return self.execute_unary(
             request=request,
@@ -1783,7 +1791,7 @@ class AccountServiceClientSync(ConnectClientSync):
     ) -> DeleteAccountResponse:
         """
         DeleteAccount removes the account and all that belongs to it, for good, at once. Needs a fresh password.
-        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin.
+        FAILED_PRECONDITION (LAST_ADMIN): there must be an admin. INVALID_ARGUMENT (EMAIL_MISMATCH).
         """
         return self.execute_unary(
             request=request,

@@ -932,7 +932,9 @@ export const AccountService: GenService<{
     output: typeof RevokeOtherSessionsResponseSchema;
   },
   /**
-   * CreateApiKey makes a key for programs. Needs a session: no key makes keys.
+   * CreateApiKey makes a key for programs. Needs a session: no key makes keys. PERMISSION_DENIED (SCOPE_TOO_WIDE): the
+   * account may not do that itself, or no key may. INVALID_ARGUMENT (EXPIRE_TIME_PAST). FAILED_PRECONDITION
+   * (TOO_MANY_KEYS): there are a hundred.
    *
    * @generated from rpc fireside.v1.AccountService.CreateApiKey
    */
@@ -1054,7 +1056,7 @@ export const AccountService: GenService<{
   },
   /**
    * DeleteAccount removes the account and all that belongs to it, for good, at once. Needs a fresh password.
-   * FAILED_PRECONDITION (LAST_ADMIN): there must be an admin.
+   * FAILED_PRECONDITION (LAST_ADMIN): there must be an admin. INVALID_ARGUMENT (EMAIL_MISMATCH).
    *
    * @generated from rpc fireside.v1.AccountService.DeleteAccount
    */

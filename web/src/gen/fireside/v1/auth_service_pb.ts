@@ -885,9 +885,10 @@ export const AuthService: GenService<{
   },
   /**
    * SignUp makes an account and signs it in, unless it has to wait for approval or for a mail to be answered.
-   * PERMISSION_DENIED (SIGN_UP_CLOSED): an invitation is needed. INVALID_ARGUMENT (INVITATION_ENDED). Whether an
-   * address has an account is not told where mail can be sent; else ALREADY_EXISTS (EMAIL_TAKEN) for those with an
-   * invitation alone.
+   * PERMISSION_DENIED (SIGN_UP_CLOSED): an invitation is needed. INVALID_ARGUMENT (INVITATION_ENDED, INVITATION_EMAIL:
+   * it is for another address, EMAIL_INVALID). Whether an address has an account (ALREADY_EXISTS, EMAIL_TAKEN) is told
+   * to those alone who have an invitation for that very address or, where no mail can be sent, for any; and where
+   * neither mail, approval nor an invitation is asked for, since the account would be there at once.
    *
    * @generated from rpc fireside.v1.AuthService.SignUp
    */
