@@ -25,7 +25,7 @@ from tests.rig import send
 @asynccontextmanager
 async def on_hypercorn(folder: Path) -> AsyncIterator[str]:
     """The URL of the app on hypercorn."""
-    app = await open_app(load({"data_dir": str(folder), "local_model": "false"}))
+    app = await open_app(load({"data_dir": str(folder), "local_model": "false", "single_user": "true"}))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = hypercorn.config.Config()
         config.bind = [f"fd://{listening.fileno()}"]
