@@ -230,7 +230,10 @@ def _bound(session: Session, provider: DeclaredProvider) -> None:
 
 def _safe(url: str, provider: DeclaredProvider) -> bool:
     """Whether what is secret may be sent there: never in the clear, unless the issuer itself is on this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     if not parts.hostname or not url.isprintable() or parts.username:
         return False
     issuer = urlsplit(provider.issuer)
