@@ -11,10 +11,11 @@ import pytest
 
 from fireside.core.principal import Principal
 from fireside.gen.v1.auth_service_pb2 import ResetPasswordRequest
+from fireside.gen.v1.chat_service_pb2 import WatchEventsRequest
 from fireside.gen.v1.permission_pb2 import PERMISSION_CHAT, Permission
 from fireside.identity.keys import NewKey
 from tests.accounts import ADMIN, HERE, MEMBER, PASSWORD, AccountsServer, Person, accounts_server
-from tests.admin_calls import actions
+from tests.admin_calls import actions, end_of
 from tests.server_process import fireside, server_process
 
 
@@ -184,6 +185,28 @@ async def test_who_owns_the_database_gets_in_again(tmp_path: Path) -> None:
         assert server.identity.policies.current.session_days == 3
         reset = ResetPasswordRequest(token=out.strip().partition("#")[2], password=PASSWORD)
         assert (await client.unary("ResetPassword", reset)).account.email == "ada@example.org"
+
+
+async def test_beside_a_server_on_postgresql_changes_hold_at_once(tmp_path: Path, postgres_url: str) -> None:
+    async with accounts_server(tmp_path, database_url=postgres_url) as server:
+        await server.set_up()
+        bob = await server.person("Bob")
+        async with bob.caller() as client:
+            ending = asyncio.create_task(end_of(client.stream("WatchEvents", WatchEventsRequest())))
+            await server.open_streams(1)
+            words = (
+                "admin",
+                "update",
+                "bob@example.org",
+                "--state",
+                "disabled",
+                "--offline",
+                "--database-url",
+                postgres_url,
+            )
+            assert (await asyncio.to_thread(fireside, tmp_path, *words))[0] == 0
+            async with asyncio.timeout(1):
+                assert await ending == "UNAUTHENTICATED"
 
 
 def test_without_a_database_nothing_is_made(tmp_path: Path) -> None:

@@ -9,14 +9,17 @@ import pytest
 
 from fireside.gen.v1 import account_pb2
 from fireside.gen.v1 import people_service_pb2 as pb
+from fireside.gen.v1.audit_service_pb2 import ListAuditEventsRequest
 from fireside.gen.v1.auth_service_pb2 import GetAuthStateRequest, ResetPasswordRequest, SignInRequest, SignUpRequest
 from fireside.gen.v1.chat_service_pb2 import WatchEventsRequest
+from fireside.gen.v1.group_service_pb2 import ListGroupsRequest
 from fireside.gen.v1.permission_pb2 import PERMISSION_MANAGE_PEOPLE, PERMISSION_READ_AUDIT
 from fireside.gen.v1.policy_pb2 import SIGN_UP_MODE_OPEN
 from fireside.gen.v1.policy_service_pb2 import GetPolicyRequest, GetUsageRequest, UpdatePolicyRequest
 from tests.accounts import ADMIN, GUEST, MEMBER, PASSWORD, AccountsServer, Person, accounts_server
 from tests.admin_calls import actions, call, end_of, group, reason, refused
-from tests.callers import CallError
+from tests.callers import CallError, caller
+from tests.served import serve
 
 ACTIVE, DISABLED = account_pb2.ACCOUNT_STATE_ACTIVE, account_pb2.ACCOUNT_STATE_DISABLED
 REQUEST_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -311,3 +314,19 @@ async def test_another_address_ends_links_that_went_to_the_old_one(tmp_path: Pat
                     "ResetPassword", ResetPasswordRequest(token=link.partition("#")[2], password=PASSWORD)
                 )
             assert reason(caught.value) == "LINK_ENDED"
+
+
+async def test_a_server_with_one_account_has_no_people(tmp_path: Path) -> None:
+    async with serve(tmp_path) as server, caller("connect-h2", server.url) as client:
+        for method, request in (
+            ("ListAccounts", pb.ListAccountsRequest()),
+            ("CreateAccount", pb.CreateAccountRequest(name="x", email="x@x.org")),
+            ("ListInvitations", pb.ListInvitationsRequest()),
+            ("CreateInvitation", pb.CreateInvitationRequest()),
+            ("ListGroups", ListGroupsRequest()),
+            ("ListAuditEvents", ListAuditEventsRequest()),
+            ("GetPolicy", GetPolicyRequest()),
+        ):
+            with pytest.raises(CallError) as caught:
+                await client.unary(method, request)
+            assert (caught.value.code, reason(caught.value)) == ("FAILED_PRECONDITION", "SINGLE_USER"), method

@@ -60,6 +60,12 @@ def list_(file: Path | None, **options: Options) -> None:
     "--model", "models", multiple=True, metavar="MODEL",
     help="Keep this model for its members, or all that begin so with a * at the end; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--provider-group",
+    default="",
+    metavar="NAME",
+    help="Have those be members whom an OpenID Connect provider says to be in this group.",
+)
 def add(file: Path | None, name: str, **options: Options) -> None:
     """Make a group with nobody in it.
 
@@ -76,6 +82,7 @@ def add(file: Path | None, name: str, **options: Options) -> None:
             description=str(options["description"]),
             permissions=[PERMISSIONS[word] for word in permissions] if isinstance(permissions, tuple) else (),  # pyright: ignore[reportArgumentType]
             models=models if isinstance(models, tuple) else (),
+            provider_group=str(options["provider_group"]),
         )
         _show((await desk.groups.create_group(CreateGroupRequest(group=group))).group)
 
