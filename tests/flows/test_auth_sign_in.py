@@ -203,4 +203,10 @@ async def test_guessing_is_slowed_down(server: AccountsServer) -> None:
         assert answers[-1] == (429, "TOO_MANY_ATTEMPTS")
         assert await page.call("SignIn", {**wrong, "password": PASSWORD}) == (429, "TOO_MANY_ATTEMPTS")
         bob = await server.person("Bob", password=PASSWORD)
-        assert "account" in await page.call("SignIn", {"email": bob.account.email, "password": PASSWORD})
+        right = {"email": bob.account.email, "password": PASSWORD}
+        assert "account" in await page.call("SignIn", right)
+        wrong = {"email": "eve@example.org", "password": "not it at all"}
+        answers = await asyncio.gather(*(page.call("SignIn", wrong) for _ in range(20)))
+        assert sum(answer == (401, "SIGN_IN_FAILED") for answer in answers) <= 6, "many at once were let through"
+        for _ in range(8):
+            assert "account" in await page.call("SignIn", right), "who is right is not slowed down"

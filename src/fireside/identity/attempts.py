@@ -45,6 +45,21 @@ class Attempts:
                 retry_after=max(1.0, wait),
             )
 
+    def begin(self, address: str, account: str, *, known: bool = False) -> None:
+        """Like `check`, and counts the try as a wrong one already: many at the same moment must not all be let through.
+
+        When it was none, `undo` says so.
+        """
+        self.check(address, account, known=known)
+        self.failed(address, account)
+
+    def undo(self, address: str, account: str) -> None:
+        """A try that `begin` counted was not wrong."""
+        network, key = _network(address), _key(account)
+        self._of_address.give(network)
+        self._of_pair.give(f"{network} {key}")
+        self._of_account.give(key)
+
     def failed(self, address: str, account: str) -> None:
         """A try was wrong."""
         network, key = _network(address), _key(account)

@@ -35,6 +35,11 @@ class Buckets:
         if len(self._buckets) > self._most:
             self._buckets.popitem(last=False)
 
+    def give(self, key: str) -> None:
+        """Gives back a token that was taken."""
+        if key in self._buckets:
+            self._buckets[key] = (min(self._burst, self._level(key) + 1.0), self._clock())
+
     def forget(self, key: str) -> None:
         """Fills a bucket."""
         self._buckets.pop(key, None)

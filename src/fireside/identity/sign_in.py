@@ -161,18 +161,25 @@ class SignIn:
 
     async def sign_in(self, email: str, password: str, origin: Origin) -> SignedIn:
         """Signs in by address and password. UnauthenticatedError (SIGN_IN_FAILED), and what `finish` raises."""
-        self._attempts.check(origin.address, email)
 
-        async def body(tx: Tx) -> tuple[Account | None, str | None]:
+        async def body(tx: Tx) -> tuple[Account | None, str | None, bool]:
             account = await accounts.by_email(tx, email)
-            return account, None if account is None else await accounts.password_of(tx, account.id)
+            if account is None:
+                return None, None, False
+            known = await sessions.has_used(tx, account.id, origin.address)
+            return account, await accounts.password_of(tx, account.id), known
 
-        account, stored = await self._db.read(body)
-        right = await self._passwords.verify(stored, password)
+        account, stored, known = await self._db.read(body)
+        self._attempts.begin(origin.address, email, known=known)
+        try:
+            right = await self._passwords.verify(stored, password)
+        except BaseException:
+            self._attempts.undo(origin.address, email)
+            raise
         if account is None or not right:
-            self._attempts.failed(origin.address, email)
             await self._failed(Principal(id="", email=email), origin, PASSWORD)
             raise UnauthenticatedError("SIGN_IN_FAILED", "The address or the password is wrong.")
+        self._attempts.undo(origin.address, email)
         self._attempts.succeeded(origin.address, email)
         return await self.finish(account, origin, how=PASSWORD)
 
@@ -185,13 +192,16 @@ class SignIn:
 
     async def by_proof(self, proof: Callable[[], Awaitable[str]], typed: str, origin: Origin, *, how: str) -> SignedIn:
         """Signs in as the account that `proof` comes to; its UnauthenticatedError counts as a wrong try of `typed`."""
-        self._attempts.check(origin.address, typed)
+        self._attempts.begin(origin.address, typed)
         try:
             account_id = await proof()
         except UnauthenticatedError:
-            self._attempts.failed(origin.address, typed)
             await self._failed(ANONYMOUS, origin, how)
             raise
+        except BaseException:
+            self._attempts.undo(origin.address, typed)
+            raise
+        self._attempts.undo(origin.address, typed)
         account = await self._db.read(lambda tx: accounts.get(tx, account_id))
         if account is None:
             raise UnauthenticatedError("CHALLENGE_ENDED", "This took too long. Sign in again.")

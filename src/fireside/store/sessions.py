@@ -82,6 +82,12 @@ async def of_owner(tx: Tx, owner: str, now_us: int) -> list[StoredSession]:
     return [_loaded(*row) for row in rows]
 
 
+async def has_used(tx: Tx, owner: str, address: str) -> bool:
+    """Whether a session of the account, which may have run out, was last used from this network address."""
+    rows = await tx.fetch("SELECT record FROM sessions WHERE owner = $1", owner)
+    return any(Session.FromString(bytes_of(row[0])).address == address for row in rows)
+
+
 async def use(tx: Tx, uses: Sequence[Use]) -> None:
     """Stores when, and from where, sessions were last used. Those that have ended meanwhile stay ended."""
     for each in uses:
