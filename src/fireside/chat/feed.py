@@ -221,11 +221,13 @@ class Feed:
             for waker in channel.wakers:
                 waker.set()
 
-    def models_changed(self) -> None:
-        """Tells everybody who follows here that the list of models is another one now."""
-        for channel in self._channels.values():
-            channel.models += 1
-        self.wake_all()
+    def models_changed(self, owner: str = "") -> None:
+        """Tells everybody who follows here, or one account, that the list of models is another one now."""
+        for account, channel in self._channels.items():
+            if owner in {"", account}:
+                channel.models += 1
+                for waker in channel.wakers:
+                    waker.set()
 
     def wake_all(self) -> None:
         """Lets all tails look at the clock."""

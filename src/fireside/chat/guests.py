@@ -152,9 +152,14 @@ class Guests:
         # Who enters from here on may have what was not there yet when this was read; they are looked at for themselves.
         present = [guest for guests in self._guests.values() for guest in guests]
         links = {guest.link.token_hash for guest in present if guest.link is not None}
+        # Bodies may run in another thread, so this is a copy.
+        reading: dict[str, set[str]] = {}
+        for guest in present:
+            reading.setdefault(guest.conversation_id, set()).add(guest.account_id)
+        writing = self._engine.audiences()
 
         async def body(tx: Tx) -> tuple[dict[str, Mapping[str, int]], set[bytes], dict[str, int]]:
-            concerned = conversations | await self._conversations_of(tx, accounts)
+            concerned = conversations | await _concerned(tx, accounts, reading, writing)
             roles = {name: (await shares.audience(tx, name)).roles for name in sorted(concerned)}
             opening = {link for link in links if await shares.by_token(tx, link) is not None}
             return roles, opening, await account_events.newest(tx, sorted(told))
@@ -171,25 +176,25 @@ class Guests:
         for account_id, number in newest.items():
             self._feed.news_elsewhere(account_id, number)
 
-    async def _conversations_of(self, tx: Tx, accounts: Iterable[str]) -> set[str]:
-        """The conversations that are read or written here and to which these accounts have, or had, access."""
-        found: set[str] = set()
-        writing = self._engine.audiences()
-        for account_id in accounts:
-            if account_id == EVERYBODY:
-                found.update(self._guests, (name for name, roles in writing.items() if roles))
-                found |= await shares.shared_among(tx, writing.keys() - found)
-                continue
-            found.update(
-                name for name, guests in self._guests.items() if any(g.account_id == account_id for g in guests)
-            )
-            found.update(name for name, roles in writing.items() if account_id in roles)
-            found.update(item.record.conversation_id for item in await generations.running_for(tx, account_id))
-        return found & (self._guests.keys() | writing.keys())
-
     def _end(self, guest: Guest) -> None:
         if guest not in self._guests.get(guest.conversation_id, ()):
             return  # they have left by themselves
         self.leave(guest)
         guest.ended = True
         guest.end()
+
+
+async def _concerned(
+    tx: Tx, accounts: Iterable[str], reading: Mapping[str, set[str]], writing: Mapping[str, Mapping[str, int]]
+) -> set[str]:
+    """The conversations that are read by guests or written here, and to which these accounts have, or had, access."""
+    found: set[str] = set()
+    for account_id in accounts:
+        if account_id == EVERYBODY:
+            found.update(reading, (name for name, roles in writing.items() if roles))
+            found |= await shares.shared_among(tx, sorted(writing.keys() - found))
+            continue
+        found.update(name for name, guests in reading.items() if account_id in guests)
+        found.update(name for name, roles in writing.items() if account_id in roles)
+        found.update(item.record.conversation_id for item in await generations.running_for(tx, account_id))
+    return found & (reading.keys() | writing.keys())

@@ -293,8 +293,8 @@ async def _end(tx: Tx, share: Share) -> list[News]:
 
 
 async def end_shares_of(tx: Tx, owner: str) -> tuple[list[News], set[str]]:
-    """Removes all shares of an account that is about to go: the news, and the conversations."""
-    ended = await shares.of_owner(tx, owner)
+    """Removes all shares of and with an account that is about to go: the news, and the conversations."""
+    ended = await shares.of_account(tx, owner)
     return [news for share in ended for news in await _end(tx, share)], {share.conversation_id for share in ended}
 
 

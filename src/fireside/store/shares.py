@@ -14,11 +14,12 @@ from fireside.gen.v1.account_pb2 import Account
 from fireside.gen.v1.group_pb2 import Group
 from fireside.gen.v1.share_pb2 import Share, ShareRole
 from fireside.store import account_events, conversations
+from fireside.store.chunks import chunks, marks
 from fireside.store.folding import containing, fold
 from fireside.store.records import bytes_of, int_of, str_of, timestamp_of, us_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fireside.gen.v1.conversation_pb2 import Conversation
     from fireside.store.tx import Row, Tx, Value
@@ -192,12 +193,13 @@ async def audience(tx: Tx, conversation_id: str) -> Audience:
     return Audience({str_of(account): int_of(role) for account, role, _ in rows}, _name(owner[0][0]))
 
 
-async def shared_among(tx: Tx, conversation_ids: Iterable[str]) -> set[str]:
+async def shared_among(tx: Tx, conversation_ids: Sequence[str]) -> set[str]:
     """Those of these conversations that have any share."""
     found: set[str] = set()
-    for conversation_id in conversation_ids:
-        if await tx.fetch("SELECT 1 FROM shares WHERE conversation_id = $1 LIMIT 1", conversation_id):
-            found.add(conversation_id)
+    for some in chunks(conversation_ids):
+        ids = marks(1, len(some))
+        rows = await tx.fetch(f"SELECT DISTINCT conversation_id FROM shares WHERE conversation_id IN ({ids})", *some)  # noqa: S608
+        found.update(str_of(row[0]) for row in rows)
     return found
 
 
@@ -247,10 +249,11 @@ async def over(tx: Tx, limit: int) -> list[Share]:
     return [_loaded(row) for row in rows]
 
 
-async def of_owner(tx: Tx, account_id: str) -> list[Share]:
-    """The shares of all conversations of an account."""
+async def of_account(tx: Tx, account_id: str) -> list[Share]:
+    """The shares of all conversations of an account, and those that name it."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM shares s JOIN conversations c ON c.id = s.conversation_id WHERE c.owner = $1",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM shares s JOIN conversations c ON c.id = s.conversation_id WHERE c.owner = $1"  # noqa: S608
+        f" UNION SELECT {_COLUMNS} FROM shares s WHERE s.account_id = $1",
         account_id,
     )
     return [_loaded(row) for row in rows]
@@ -288,6 +291,14 @@ async def delete_of_group(tx: Tx, group_id: str, account_ids: Sequence[str]) -> 
     """Removes the shares of a group that is about to be deleted, and tells its accounts."""
     conversation_ids = await _of_group(tx, group_id)
     await tx.execute("DELETE FROM shares WHERE group_id = $1", group_id)
+    shared = await shared_among(tx, conversation_ids)
+    for conversation_id in conversation_ids:
+        found = await conversations.find(tx, conversation_id)
+        if found is not None and conversation_id not in shared:
+            owner, conversation = found
+            conversation.shared = False
+            updated = await conversations.update(tx, owner, conversation)
+            await account_events.append(tx, owner, AccountEvent(conversation_updated=updated))
     await lost(tx, conversation_ids, account_ids)
 
 

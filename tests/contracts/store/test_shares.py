@@ -214,3 +214,28 @@ async def test_the_list_of_ones_own_stays_a_walk_along_its_index(people: Databas
     plan = " ".join(str(row[-1]) for row in rows)
     assert "ix_conversations_live" in plan
     assert "TEMP B-TREE" not in plan
+
+
+async def test_what_was_shared_with_a_deleted_group_alone_is_shared_no_more(people: Database) -> None:
+    async def body(tx: Tx) -> None:
+        await conversations.insert(tx, "ann", Conversation(id="both", shared=True))
+        c = await conversations.get(tx, "ann", "c")
+        assert c is not None
+        c.shared = True
+        await conversations.update(tx, "ann", c)
+        for name in ("c", "both"):
+            await shares.put(tx, share(f"g{name}", within=name, group_id="team"))
+        await shares.put(tx, share("n", within="both", account_id="bob"))
+        await groups.delete(tx, "team")
+
+    await people.write(body)
+    left = {name: await people.read(lambda tx, name=name: conversations.get(tx, "ann", name)) for name in ("c", "both")}
+    assert {name: found is not None and found.shared for name, found in left.items()} == {"c": False, "both": True}
+    assert await people.read(lambda tx: shares.shared_among(tx, ["c", "both", "x"])) == {"both"}
+
+
+async def test_what_goes_with_an_account_is_what_it_shared_and_what_it_was_given(people: Database) -> None:
+    await people.write(lambda tx: conversations.insert(tx, "bob", conversation("his")))
+    await put(people, share("given", account_id="bob"), share("made", within="his", account_id="cid"))
+    found = await people.read(lambda tx: shares.of_account(tx, "bob"))
+    assert sorted(item.id for item in found) == ["given", "made"]
