@@ -27,7 +27,6 @@ export const accountTexts = {
   "profile.language.auto": ["Browser", "跟随浏览器"],
   "profile.language.hint": ["Of what the server sends you, and of the app where no other is chosen.", "服务器发给你的内容所用的语言；未另行选择时也用于应用界面。"],
   "profile.provider": ["You sign in through {name}.", "你通过 {name} 登录。"],
-  "profile.stale": ["It was changed elsewhere in the meantime. What you see now is the present state.", "资料已在别处更改，现在显示的是最新内容。"],
 
   // Password.
   "password.title": ["Password", "密码"],

@@ -39,6 +39,7 @@ export const entranceTexts = {
   "signin.forgot.admin": ["Forgot your password? An admin can make you a link for a new one.", "忘记密码？请管理员为你创建一个重设链接。"],
   "signin.new": ["New here?", "还没有账户？"],
   "signin.new.link": ["Make an account", "创建账户"],
+  "signin.provider.taken": ["There is an account with this address already. Sign in as you did before.", "此邮箱已有账户，请按之前的方式登录。"],
   "signin.provider.failed": ["Signing in there did not work. Try again, or ask an admin.", "通过该方式登录未成功。请重试或联系管理员。"],
 
   // The second step.
@@ -118,5 +119,4 @@ export const entranceTexts = {
   "confirm.about": ["This changes what opens your account, so give your password once more.", "此操作会更改账户的登录方式，请再次输入密码。"],
   "confirm.about.again": ["This changes what opens your account, so sign in once more. You come back here.", "此操作会更改账户的登录方式，请再次登录，之后会回到这里。"],
   "confirm.submit": ["Confirm", "确认"],
-  "confirm.wrong.password": ["This is not your password.", "密码不正确。"],
 } as const satisfies Record<string, Entry>;
