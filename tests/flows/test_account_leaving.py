@@ -22,6 +22,8 @@ from fireside.gen.v1.chat_service_pb2 import (
     WatchGenerationRequest,
 )
 from fireside.gen.v1.conversation_service_pb2 import DeleteConversationRequest
+from fireside.gen.v1.share_pb2 import SHARE_ROLE_VIEWER
+from fireside.gen.v1.share_service_pb2 import CreateShareRequest
 from fireside.store import audit_events, generations
 from fireside.store.audit_events import Filter
 from tests.accounts import ADMIN, PASSWORD, AccountsServer, Person, accounts_server
@@ -71,19 +73,24 @@ async def test_all_of_an_account_comes_along_and_nothing_of_others(
     live, deleted = await talk(ann, "héllo"), await talk(ann, "gone soon")
     await call(ann, "DeleteConversation", DeleteConversationRequest(conversation_id=deleted))
     key = await call(ann, "CreateApiKey", pb.CreateApiKeyRequest(name="build"))
+    recipient = CreateShareRequest(conversation_id=live, email="ben@example.org", role=SHARE_ROLE_VIEWER)
+    await call(ann, "CreateShare", recipient)
     files = await exported(ann, kind)
     assert set(files) == {
         "account.json",
         "groups.json",
         "sessions.json",
         "api_keys.json",
+        "passkeys.json",
+        "shares.json",
         "audit_events.json",
         f"conversations/{live}.json",
         f"conversations/{deleted}.json",
     }
     assert files["account.json"]["email"] == "ann@example.org"
     assert [each["name"] for each in files["api_keys.json"]] == ["build"]
-    assert [each["action"] for each in files["audit_events.json"]] == ["key.created"]
+    assert [each["action"] for each in files["audit_events.json"]] == ["key.created", "share.created"]
+    assert [(each["conversationId"], each["role"]) for each in files["shares.json"]] == [(live, "SHARE_ROLE_VIEWER")]
     assert len(files["sessions.json"]) == 1
     kept = files[f"conversations/{live}.json"]
     assert kept["conversation"]["id"] == live

@@ -12,8 +12,9 @@ from google.protobuf.json_format import MessageToJson
 
 from fireside.core.clock import now_us
 from fireside.gen.v1.account_pb2 import Account
+from fireside.gen.v1.group_pb2 import Group
 from fireside.identity import audit
-from fireside.store import accounts, api_keys, audit_events, exports, groups, sessions
+from fireside.store import accounts, api_keys, audit_events, exports, groups, second_factors, sessions, shares
 from fireside.store.audit_events import Filter
 
 if TYPE_CHECKING:
@@ -170,9 +171,11 @@ async def _small(tx: Tx, principal: Principal) -> dict[str, str]:
     found = await sessions.of_owner(tx, principal.id, now_us())
     return {
         "account.json": _json(account) + "\n",
-        "groups.json": _list(await groups.of_account(tx, principal.id)),
+        "groups.json": _list([Group(id=each.id, name=each.name) for each in await groups.of_account(tx, principal.id)]),
         "sessions.json": _list([stored.session for stored in found]),
         "api_keys.json": _list(await api_keys.of_owner(tx, principal.id)),
+        "passkeys.json": _list([each.passkey for each in await second_factors.passkeys(tx, principal.id)]),
+        "shares.json": _list(await shares.of_account(tx, principal.id)),
     }
 
 
