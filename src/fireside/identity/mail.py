@@ -16,7 +16,13 @@ from email.utils import formatdate, make_msgid
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from fireside.core.errors import FailedPreconditionError, FiresideError, ResourceExhaustedError, UnavailableError
+from fireside.core.errors import (
+    FailedPreconditionError,
+    FiresideError,
+    InvalidArgumentError,
+    ResourceExhaustedError,
+    UnavailableError,
+)
 from fireside.identity import addresses
 
 if TYPE_CHECKING:
@@ -127,8 +133,8 @@ class Mail:
         for pause in (*self._options.retries, None):
             try:
                 return await self.send(to, text.subject, text.body)
-            except FiresideError:
-                if pause is None:
+            except FiresideError as error:
+                if pause is None or isinstance(error, InvalidArgumentError):
                     return None
                 await asyncio.sleep(pause)
         return None
