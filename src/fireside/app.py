@@ -114,6 +114,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(feed.aclose)
         feed.open()
         catalog.on_change(feed.models_changed)
+        identity.rules.on_change(feed.models_changed)
         catalog.look()
         admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)

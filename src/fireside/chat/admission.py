@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fireside.identity.group_rules import GroupRules
     from fireside.identity.limits import Limits
     from fireside.runners.catalog import Catalog
+    from fireside.runners.route import Candidate
 
 
 class Admission:
@@ -75,7 +76,7 @@ class Admission:
         if self._rules is None:
             return route
         # Nobody gets behind an alias, or by standing in, what they may not use by its own name.
-        candidates = [item for item in route.candidates if self._may(principal, item.model)]
+        candidates = [item for item in route.candidates if self._may_ask(principal, item)]
         if candidates and self._may(principal, route.model):
             return Route(route.model, candidates)
         if not wanted and (choice := first_choice([m for m in self._catalog.known() if self._sees(principal, m)])):
@@ -91,6 +92,13 @@ class Admission:
         return self._may(principal, model.id) and (
             not model.alias_of or any(self._may(principal, target) for target in model.alias_of)
         )
+
+    def _may_ask(self, principal: Principal, candidate: Candidate) -> bool:
+        # What a backend that nobody has looked at yet takes a name for cannot be known.
+        unknown = candidate.runner.knows(candidate.name) is None
+        if self._rules is not None and unknown and self._rules.guards(principal, candidate.runner.name):
+            return False
+        return self._may(principal, candidate.model)
 
     def _may(self, principal: Principal, model_id: str) -> bool:
         return self._rules is None or self._rules.may_use(principal, model_id)

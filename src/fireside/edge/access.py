@@ -50,17 +50,31 @@ class Incoming(NamedTuple):
     """What the call needs."""
 
 
-_CALL: ContextVar[Incoming] = ContextVar("call")
-_NOBODY = Incoming(ANONYMOUS, Origin(), "")
+class Present:
+    """A call as it is now: what its caller may do can change while a stream is open, in all tasks that serve it."""
+
+    __slots__ = ("incoming",)
+
+    def __init__(self, incoming: Incoming) -> None:
+        self.incoming = incoming
+
+
+_CALL: ContextVar[Present] = ContextVar("call")
+_NOBODY = Present(Incoming(ANONYMOUS, Origin(), ""))
 
 
 def caller() -> Principal:
-    """Who makes the call that this task serves."""
-    return _CALL.get(_NOBODY).principal
+    """Who makes the call that this task serves. A stream asks for each thing that it is told to do."""
+    return _CALL.get(_NOBODY).incoming.principal
 
 
 def incoming() -> Incoming:
     """The call that this task serves."""
+    return _CALL.get(_NOBODY).incoming
+
+
+def present() -> Present:
+    """The same, for whoever is to learn of changes."""
     return _CALL.get(_NOBODY)
 
 
@@ -117,7 +131,7 @@ class Access(MetadataInterceptor[None]):
             if permission != permission_pb2.PERMISSION_PUBLIC:
                 raise
         policy.require(principal, permission)
-        _CALL.set(Incoming(principal, origin, cookie, bearer, permission))
+        _CALL.set(Present(Incoming(principal, origin, cookie, bearer, permission)))
         return principal
 
 

@@ -14,7 +14,7 @@ from connectrpc.interceptor import MetadataInterceptor
 from connectrpc.method import StreamType
 
 from fireside.core.errors import FiresideError, UnavailableError
-from fireside.edge.access import incoming
+from fireside.edge.access import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from connectrpc.request import RequestContext
 
     from fireside.core.principal import Principal
-    from fireside.edge.access import Incoming
+    from fireside.edge.access import Incoming, Present
     from fireside.edge.plain import Application, Message, Receive, Scope, Send
 
 
@@ -78,11 +78,14 @@ class LooseEnds(MetadataInterceptor[None]):
 class OpenStream(NamedTuple):
     """A stream."""
 
-    call: Incoming
-    """What it began with."""
-
+    present: Present
     resumable: bool
     """Whether its client can come back and go on from where it was."""
+
+    @property
+    def call(self) -> Incoming:
+        """The call, made by whom it is now."""
+        return self.present.incoming
 
 
 class OpenStreams(MetadataInterceptor[None]):
@@ -127,7 +130,7 @@ class OpenStreams(MetadataInterceptor[None]):
         if self._closing:
             raise _shutting_down()
         if task is not None:
-            self._tasks[task] = stream = OpenStream(incoming(), resumable)
+            self._tasks[task] = stream = OpenStream(present(), resumable)
             self._tell()
             if self.on_enter is not None:
                 self.on_enter(stream.call)
@@ -144,9 +147,9 @@ class OpenStreams(MetadataInterceptor[None]):
 
     def proved(self, task: asyncio.Task[Any], principal: Principal) -> None:
         """Who made the call has proved it again, and may do what `principal` may."""
-        if task in self._tasks:
-            stream = self._tasks[task]
-            self._tasks[task] = stream._replace(call=stream.call._replace(principal=principal))
+        stream = self._tasks.get(task)
+        if stream is not None:
+            stream.present.incoming = stream.call._replace(principal=principal)
 
     def end(self, task: asyncio.Task[Any], error: FiresideError) -> None:
         """Ends the stream of `task` with an error; nothing if it has ended by itself."""

@@ -97,7 +97,9 @@ class OpenAIDoor:
             return no_such_call(method, path).reply()
         if not of_models or method not in ("GET", "HEAD"):
             return wrong_method(method, "GET" if of_models else "POST").reply()
-        return await (self._models.list(principal) if path == _MODELS else self._models.get(principal, path[len(_MODELS) + 1 :]))
+        return await (
+            self._models.list(principal) if path == _MODELS else self._models.get(principal, path[len(_MODELS) + 1 :])
+        )
 
 
 def _headers(scope: Scope) -> Headers:

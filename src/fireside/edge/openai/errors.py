@@ -52,6 +52,7 @@ _CODES = {
     "MODEL_NOT_FOUND": "model_not_found",
     "PROMPT_TOO_LONG": "context_length_exceeded",
     "RUNNER_RATE_LIMITED": "rate_limit_exceeded",
+    "LIMIT_REACHED": "rate_limit_exceeded",
 }
 _TYPES = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",

@@ -85,7 +85,7 @@ class ChatHandlers:
         """One stream for a native client."""
         who = caller()
         follower = Follower(self._engine, self._feed, who, heartbeat_of(ctx))
-        carrier = Carrier(self._engine, who, follower, self._validator)
+        carrier = Carrier(self._engine, follower, self._validator)
         return answers(ctx, pb.ConverseResponse, converse(carrier, follower, request))
 
     def watch_events(

@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import NotFoundError
+from fireside.edge.access import caller
 from fireside.edge.codec import check_request
 from fireside.edge.errors import status_of
 from fireside.edge.rpc.streams import elements, field_bytes, generation_events
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from fireside.chat.engine import Engine
     from fireside.chat.follow import FollowBatch, Follower
-    from fireside.core.principal import Principal
     from fireside.edge.validate import Validator
     from fireside.gen.v1.generation_pb2 import Generation
 
@@ -35,9 +35,8 @@ _COMMANDS = 32
 class Carrier:
     """Carries out the commands of one stream."""
 
-    def __init__(self, engine: Engine, principal: Principal, follower: Follower, validator: Validator) -> None:
+    def __init__(self, engine: Engine, follower: Follower, validator: Validator) -> None:
         self._engine = engine
-        self._principal = principal
         self._follower = follower
         self._validator = validator
         # Which command asked for the account's events, for a conversation, and for each followed log.
@@ -60,12 +59,12 @@ class Carrier:
         command = request.command_id
         match request.WhichOneof("command"):
             case "start":
-                generation = await self._engine.start(self._principal, request.start)
+                generation = await self._engine.start(caller(), request.start)
                 self._commands[generation.id] = command
                 await self._done(command, generation)
                 self._follower.follow(generation.id, 0)
             case "watch":
-                generation = await self._engine.get(self._principal, request.watch.generation_id)
+                generation = await self._engine.get(caller(), request.watch.generation_id)
                 self._commands[generation.id] = command
                 await self._done(command)
                 self._follower.follow(generation.id, request.watch.after_seq)
@@ -74,7 +73,7 @@ class Carrier:
                 self._commands.pop(request.unwatch.generation_id, None)
                 await self._done(command)
             case "stop":
-                await self._done(command, await self._engine.stop(self._principal, request.stop.generation_id))
+                await self._done(command, await self._engine.stop(caller(), request.stop.generation_id))
             case "switch":
                 self._switch_command = command
                 await self._done(command)
