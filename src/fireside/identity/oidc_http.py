@@ -200,7 +200,6 @@ def _bound(session: Session, provider: DeclaredProvider) -> None:
     from requests.adapters import HTTPAdapter
     from requests.exceptions import ConnectionError as FailedError
     from requests.exceptions import ReadTimeout
-    from urllib3 import HTTPResponse
 
     trusted = True if provider.ca_file is None else str(provider.ca_file)
 
@@ -220,7 +219,7 @@ def _bound(session: Session, provider: DeclaredProvider) -> None:
                 if time.monotonic() > until:
                     response.close()
                     raise ReadTimeout("too slow an answer")
-            response.raw = HTTPResponse(io.BytesIO(bytes(body)), status=response.status_code, preload_content=False)
+            response.raw = io.BytesIO(body)
             return response
 
     session.trust_env = False
