@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TOPIC: Final = "identity"
-"""The topic of the notes; the payload is the account's id, or empty for everybody."""
+"""The topic of the notes; the payload is the change's number, a space, and the account's id or nothing for everybody."""
 
 COUNTER: Final = "identity"
 """Grows with each change, for processes that a note did not reach."""
 
 EVERYBODY: Final = ""
 
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.9
+# How long the note of a change that is in the store may still be on its way.
+_PATIENCE_SECONDS = 0.1
 
 
 class Changes:
@@ -36,6 +38,9 @@ class Changes:
         self._db = db
         self._listeners: list[Callable[[str], None]] = []
         self._looking: asyncio.Task[None] | None = None
+        # All changes up to this number are known of, and some beyond it. None: it cannot be said.
+        self._seen: int | None = None
+        self._beyond: set[int] = set()
 
     async def open(self) -> None:
         """Hears other processes from here on, and looks every second whether a note was missed."""
@@ -55,15 +60,17 @@ class Changes:
         When it returns, nothing in this process remembers what was before; other processes follow within a second.
         """
 
-        async def noted(tx: Tx) -> T:
+        async def noted(tx: Tx) -> tuple[T, int]:
             # First, so that on PostgreSQL such changes wait for each other here: two admins who take each other's role
             # away at the same moment must not both find that the other one is left.
-            await counters.increment(tx, COUNTER)
-            await tx.notify(TOPIC, account_id)
-            return await body(tx)
+            number = await counters.increment(tx, COUNTER)
+            await tx.notify(TOPIC, f"{number} {account_id}")
+            return await body(tx), number
 
         try:
-            return await self._db.write(noted)
+            result, number = await self._db.write(noted)
+            self._know(number)
+            return result
         finally:
             # Also after an error and for a caller who left: the change may have been stored.
             self.tell(account_id)
@@ -85,14 +92,27 @@ class Changes:
         return await self._db.read(lambda tx: counters.get(tx, COUNTER))
 
     async def _look(self) -> None:
-        seen: int | None = await self._counted()
+        self._seen = await self._counted()
+        # What others read before this process listened may have changed since.
+        self.tell(EVERYBODY)
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             now = await self._counted()
+            if now is not None and now != self._seen:
+                await asyncio.sleep(_PATIENCE_SECONDS)
             # Without the store nobody knows who was shut out: then nothing is remembered.
-            if now != seen:
+            if now != self._seen and (now is None or self._seen is None or now > self._seen):
+                self._seen = now
+                self._beyond.clear()
                 self.tell(EVERYBODY)
-            seen = now
+
+    def _know(self, number: int) -> None:
+        if self._seen is None or number <= self._seen:
+            return
+        self._beyond.add(number)
+        while self._seen + 1 in self._beyond:
+            self._seen += 1
+            self._beyond.discard(self._seen)
 
     async def _counted(self) -> int | None:
         try:
@@ -103,6 +123,8 @@ class Changes:
 
     def _hear(self, topic: str, payload: str) -> None:
         if topic == TOPIC:
-            self.tell(payload)
+            number, _, account_id = payload.partition(" ")
+            self._know(int(number))
+            self.tell(account_id)
         elif topic == MISSED:
             self.tell(EVERYBODY)
