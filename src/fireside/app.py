@@ -161,9 +161,9 @@ def _store_options(config: Config, seat: Seat | None) -> StoreOptions:
     return StoreOptions(shared=True, pool_size=max(3, 20 // config.workers))
 
 
-def identity_options(config: Config) -> IdentityOptions:
-    """What the settings say of accounts."""
-    mail = MailOptions(
+def mail_options(config: Config) -> MailOptions:
+    """What the settings say of mail."""
+    return MailOptions(
         host=config.smtp_host,
         port=config.smtp_port,
         security=config.smtp_security,
@@ -172,8 +172,15 @@ def identity_options(config: Config) -> IdentityOptions:
         sender=config.smtp_from,
         public_url=config.public_url,
     )
+
+
+def identity_options(config: Config) -> IdentityOptions:
+    """What the settings say of accounts."""
     return IdentityOptions(
-        loopback_only=config.loopback_only, set_up_token=config.set_up_token, mail=mail, providers=config.providers
+        loopback_only=config.loopback_only,
+        set_up_token=config.set_up_token,
+        mail=mail_options(config),
+        providers=config.providers,
     )
 
 

@@ -151,6 +151,16 @@ async def test_a_mail_in_the_background_is_given_up_at_the_end(caplog: pytest.Lo
         assert not mailbox.mails
 
 
+async def test_whether_it_can_be_used_is_told_without_a_mail() -> None:
+    async with smtp_server(sign_in=True) as mailbox:
+        async with mail_to(mailbox, user=USER, password=PASSWORD) as mail:
+            await mail.check()
+        async with mail_to(mailbox, user=USER, password="wrong") as mail:
+            with pytest.raises(UnavailableError, match="535"):
+                await mail.check()
+        assert not mailbox.mails
+
+
 async def test_without_a_server_there_is_no_mail() -> None:
     mail = Mail(MailOptions())
     assert not mail.configured

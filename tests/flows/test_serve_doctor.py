@@ -13,6 +13,7 @@ from tests.ollama_server import ollama_server
 from tests.runner_calls import NOWHERE, SECRET, create, spec
 from tests.served import serve
 from tests.server_process import fireside, server_process
+from tests.smtp_server import smtp_server
 
 
 def findings(folder: Path, *flags: str) -> tuple[int, dict[str, dict[str, str]]]:
@@ -112,3 +113,15 @@ async def test_runners_that_were_added_are_reached_while_no_server_runs(tmp_path
     _, found = await asyncio.to_thread(findings, tmp_path, "--data-dir", str(tmp_path))
     assert (found["runner shed"]["level"], "the settings screen" in found["runner shed"]["detail"]) == ("note", True)
     assert SECRET not in json.dumps(found)
+
+
+async def test_a_mail_server_is_called(tmp_path: Path) -> None:
+    mail = ("--smtp-host", "127.0.0.1", "--smtp-security", "off", "--smtp-from", "f@example.org")
+    async with smtp_server() as mailbox:
+        flags = (*mail, "--public-url", "http://localhost", "--smtp-port", str(mailbox.port))
+        _, found = await asyncio.to_thread(findings, tmp_path, *flags)
+        assert found["mail"]["level"] == "ok"
+        assert not mailbox.mails
+    _, found = await asyncio.to_thread(findings, tmp_path, *flags)
+    assert (found["mail"]["level"], "smtp_" in found["mail"]["fix"]) == ("note", True)
+    assert "mail" not in (await asyncio.to_thread(findings, tmp_path))[1]

@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fireside.app import mail_options
 from fireside.cli.failure import CommandError
 from fireside.cli.listen import listen
 from fireside.cli.reach import reach
@@ -23,6 +24,7 @@ from fireside.core.errors import FiresideError
 from fireside.edge import tls
 from fireside.edge.web import default_folder
 from fireside.gen.v1.runner_pb2 import RUNNER_HEALTH_OK
+from fireside.identity.mail import Mail
 from fireside.runners.llama.weight_files import KNOWN, Verdict, Weights, check, glance
 from fireside.store.db import open_database
 from fireside.store.urls import sqlite_path
@@ -72,6 +74,8 @@ def findings(config: Config, say: Callable[[str], None]) -> Iterator[Finding]:
     yield from _runners(config, say)
     yield _port(config)
     yield _tls(config)
+    if config.smtp_host:
+        yield asyncio.run(_mail(config))
     yield _node()
 
 
@@ -220,6 +224,17 @@ def _tls(config: Config) -> Finding:
         level = Level.NOTE if config.tls == "auto" else Level.MISSING
         return Finding("tls", level, error.message, "" if config.tls == "auto" else "Give another with --tls-cert.")
     return Finding("tls", Level.OK, f"{files.certificate}, until {files.expires:%Y-%m-%d}")
+
+
+async def _mail(config: Config) -> Finding:
+    mail = Mail(mail_options(config))
+    try:
+        await mail.check()
+    except FiresideError as error:
+        return Finding("mail", Level.NOTE, error.message, "Check the settings that begin with smtp_.")
+    finally:
+        await mail.aclose()
+    return Finding("mail", Level.OK, f"{config.smtp_host} takes mails from {config.smtp_from}")
 
 
 def _node() -> Finding:

@@ -7,6 +7,7 @@ import logging
 import smtplib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.errors import HeaderParseError
 from email.headerregistry import Address
@@ -26,7 +27,7 @@ from fireside.core.errors import (
 from fireside.identity import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from fireside.identity.mail_texts import Text
 
@@ -109,6 +110,13 @@ class Mail:
         finally:
             self._waiting -= 1
 
+    async def check(self) -> None:
+        """Calls the mail server as for a mail, but sends none. UnavailableError (MAIL_FAILED), with what is wrong."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._call)
+        except (OSError, smtplib.SMTPException) as error:
+            raise UnavailableError("MAIL_FAILED", f"The mail server cannot be used: {_reason(error)}.") from error
+
     def send_later(self, to: str, text: Text) -> None:
         """Sends a mail in the background, with a few tries; what fails is told in the log alone."""
         self.begin(lambda: self._try(to, text))
@@ -140,8 +148,17 @@ class Mail:
         return None
 
     def _deliver(self, to: str, subject: str, text: str) -> None:
+        message = _message(self._options.sender, to, subject, text)
+        with self._connected() as server:
+            server.send_message(message, self._options.sender, [to.strip()])
+
+    def _call(self) -> None:
+        with self._connected() as server:
+            server.noop()
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
         options = self._options
-        message = _message(options.sender, to, subject, text)
         name = urlsplit(options.public_url).hostname or "localhost"
         port = options.port or _PORTS[options.security]
         if options.security == "tls":
@@ -153,7 +170,7 @@ class Mail:
                 server.starttls(context=options.tls())
             if options.user:
                 server.login(options.user, options.password)
-            server.send_message(message, options.sender, [to.strip()])
+            yield server
 
 
 async def _watched(work: Callable[[], Awaitable[None]]) -> None:
