@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from fireside.cli.link import Link
+from tests.accounts import AccountsServer, accounts_server
 from tests.browser import FLAGS, PROJECT
 from tests.e2e.browsing import PATIENCE_MS, Browsing
 from tests.e2e.key_server import KeyServer, key_server
@@ -75,6 +76,13 @@ async def browsing(browser: Browser) -> AsyncIterator[Browsing]:
 def own(tmp_path: Path) -> Iterator[ServerProcess]:
     """A server of the test's own: it changes what all would share."""
     with server_process(tmp_path) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def team(tmp_path: Path) -> AsyncIterator[AccountsServer]:
+    """A server with accounts, of the test's own. Nobody has one yet."""
+    async with accounts_server(tmp_path) as running:
         yield running
 
 

@@ -15,14 +15,14 @@ from tests.e2e.scripts import begin
 from tests.e2e.test_phone import PHONE
 from tests.server_process import ServerProcess
 
-_AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _LOOKS: dict[str, dict[str, Any]] = {"desktop": {}, "phone": PHONE}
 
 
 async def open_page(browsing: Browsing, url: str, path: str, look: str) -> ChatPage:
     """A tab with axe in it."""
     device = await browsing.device(url, **_LOOKS[look])
-    await device.add_init_script(path=_AXE)
+    await device.add_init_script(path=AXE)
     return await browsing.tab(device, path)
 
 

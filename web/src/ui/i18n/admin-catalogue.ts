@@ -80,7 +80,6 @@ export const adminTexts = {
   "people.link.text": ["With this link they set their password. It works once.", "对方通过此链接设置密码，仅可使用一次。"],
 
   // One person.
-  "person.edit": ["Open {name}", "打开 {name}"],
   "person.since": ["Account since {date}", "账户创建于 {date}"],
   "person.provider": ["Signs in through {provider}", "通过 {provider} 登录"],
   "person.password.none": ["Has no password yet", "尚未设置密码"],
@@ -143,6 +142,7 @@ export const adminTexts = {
   "groups.add": ["Add a group", "添加群组"],
   "groups.empty": ["There is no group yet.", "还没有群组。"],
   "groups.members": [{ one: "{count} member", other: "{count} members" }, "{count} 位成员"],
+  "groups.members.of": [{ one: "{count} member of {name}", other: "{count} members of {name}" }, "{count} 位成员（{name}）"],
   "groups.models": [{ one: "{count} model of its own", other: "{count} models of its own" }, "{count} 个专用模型"],
   "groups.edit": ["Edit {name}", "编辑 {name}"],
   "groups.people": ["Members of {name}", "{name} 的成员"],
