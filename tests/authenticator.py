@@ -9,9 +9,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
-import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from webauthn.helpers import encode_cbor
 
 _PRESENT, _VERIFIED, _ATTESTED = 0x01, 0x04, 0x40
 
@@ -61,13 +61,13 @@ class Authenticator:
         )
         self.credentials.append(credential)
         public = credential.key.public_key().public_numbers()
-        cose = cbor2.dumps({1: 2, 3: -7, -1: 1, -2: public.x.to_bytes(32, "big"), -3: public.y.to_bytes(32, "big")})
+        cose = encode_cbor({1: 2, 3: -7, -1: 1, -2: public.x.to_bytes(32, "big"), -3: public.y.to_bytes(32, "big")})
         attested = bytes(16) + len(credential.id).to_bytes(2, "big") + credential.id + cose
         data = self._data(credential, _ATTESTED) + attested
         return _as_json(
             credential,
             clientDataJSON=b64url(self._client("webauthn.create", options["challenge"])),
-            attestationObject=b64url(cbor2.dumps({"fmt": "none", "attStmt": {}, "authData": data})),
+            attestationObject=b64url(encode_cbor({"fmt": "none", "attStmt": {}, "authData": data})),
             transports=["internal"],
         )
 

@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from fireside.gen.v1.account_pb2 import ACCOUNT_STATE_ACTIVE, ACCOUNT_STATE_DISABLED, ACCOUNT_STATE_PENDING
 from fireside.gen.v1.auth_service_pb2 import GetAuthStateRequest
@@ -68,13 +67,15 @@ class Browser:
 
     session: aiohttp.ClientSession
     base: str
-    trail: list[str]
+    here: Any = None
+    """The last address that it went to."""
 
     async def get(self, url: str) -> str:
         """Where an address sends it; empty for nowhere."""
         async with self.session.get(url if "://" in url else self.base + url, allow_redirects=False) as response:
-            self.trail.append(response.headers.get("location", ""))
-            return self.trail[-1]
+            # Cookies do not know ports, so that any of the provider's will do as well.
+            self.here = response.url
+            return response.headers.get("location", "")
 
     async def to_provider(self, path: str = "/auth/oidc/company/start") -> str:
         """Begins; the provider's address."""
@@ -97,11 +98,11 @@ class Browser:
 
     def kept(self) -> str:
         """What belongs to the sign-in that is going on."""
-        return self.session.cookie_jar.filter_cookies(URL(self.base))["fireside-oidc"].value
+        return next(cookie.value for cookie in self.session.cookie_jar if cookie.key == "fireside-oidc")
 
     def keep(self, value: str) -> None:
         """Puts something in its place."""
-        self.session.cookie_jar.update_cookies({"fireside-oidc": value}, URL(self.base))
+        self.session.cookie_jar.update_cookies({"fireside-oidc": value}, self.here)
 
     async def who(self) -> Mapping[str, Any]:
         """Who has signed in."""
@@ -113,7 +114,7 @@ class Browser:
 @asynccontextmanager
 async def browser(server: AccountsServer) -> AsyncIterator[Browser]:
     async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
-        yield Browser(session, server.url, [])
+        yield Browser(session, server.url)
 
 
 @dataclass(frozen=True)
