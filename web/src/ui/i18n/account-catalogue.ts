@@ -83,7 +83,7 @@ export const accountTexts = {
   "sessions.created": ["Signed in {when}", "{when} 登录"],
   "sessions.unknown": ["Unknown device", "未知设备"],
   "sessions.revoke": ["Sign out", "退出"],
-  "sessions.revoke.label": ["Sign {device} out", "退出 {device}"],
+  "sessions.revoke.label": ["Sign out: {device}", "退出：{device}"],
   "sessions.revokeAll": ["Sign out everywhere else", "退出其他所有设备"],
   "sessions.revoked": [{ one: "{count} session ended", other: "{count} sessions ended" }, "已结束 {count} 个会话"],
 
