@@ -27,7 +27,7 @@ from fireside.core.errors import (
 from fireside.identity import addresses
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Generator
 
     from fireside.identity.mail_texts import Text
 
@@ -157,7 +157,7 @@ class Mail:
             server.noop()
 
     @contextmanager
-    def _connected(self) -> Iterator[smtplib.SMTP]:
+    def _connected(self) -> Generator[smtplib.SMTP]:
         options = self._options
         name = urlsplit(options.public_url).hostname or "localhost"
         port = options.port or _PORTS[options.security]
