@@ -224,8 +224,6 @@ def _announce(
     if needs_set_up and config.loopback_only:
         click.echo("Nobody has an account yet: whoever opens this address first makes the admin's.")
     elif needs_set_up:
-        click.echo(
-            f"Nobody has an account yet. Make the admin's with this link: {url}/setup#{config.set_up_token}\n"
-            "It holds until that is done; from another machine, put this one's name or address into it."
-        )
+        link = f"{config.public_url or url}/setup#{config.set_up_token}"
+        click.echo(f"Nobody has an account yet. Make the admin's with this link, which holds until then: {link}")
     tell_program(ready_fd, listening, url)
