@@ -206,7 +206,7 @@ async def test_a_code_is_good_once_and_in_one_browser(tmp_path: Path, node: str)
 async def test_what_the_browser_keeps_tells_it_nothing(tmp_path: Path, node: str) -> None:
     async with place(tmp_path, node) as here, browser(here.server) as visitor:
         async with visitor.session.get(f"{visitor.base}/auth/oidc/company/start", allow_redirects=False) as response:
-            cookie, headers = response.cookies["fireside-oidc"], response.headers
+            cookie, headers, visitor.here = response.cookies["fireside-oidc"], response.headers, response.url
         assert (cookie["httponly"], cookie["samesite"], cookie["path"], cookie["max-age"]) == (True, "Lax", "/", "600")
         assert headers["cache-control"] == "no-store"
         query = parse_qs(urlsplit(headers["location"]).query)

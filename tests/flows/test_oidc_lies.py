@@ -21,6 +21,7 @@ from fireside.identity.oidc_http import MOST_BYTES
 from tests.accounts import AccountsServer, Person, accounts_server
 from tests.admin_calls import call
 from tests.oidc_servers import CLIENT, SECRET, LyingProvider, lying_provider
+from tests.served import serve
 
 REFUSED, AWAY = "/signin#error=PROVIDER_REFUSED", "/signin#error=PROVIDER_AWAY"
 
@@ -245,3 +246,38 @@ async def test_groups_follow_the_provider_at_each_sign_in(scene: Scene, ada: Per
     assert await after("readers") == {"Readers", "Friends"}
     assert await after([]) == {"Friends"}
     assert await after({"odd": 1}) == {"Friends"}
+
+
+async def test_an_address_that_is_none_is_not_kept(scene: Scene, ada: Person) -> None:
+    for number, email in enumerate(("ann", "a b@example.org", "ann@" + "x" * 300, 7, "ann@example.org\n")):
+        scene.provider.lies.claims = {"sub": f"s{number}", "email": email, "name": None}
+        scene.provider.lies.userinfo = {"sub": f"s{number}"}
+        assert await scene.sign_in() == "/"
+        who = await scene.who()
+        assert (who.get("email"), who["name"]) == (None, "odd")
+
+
+async def test_people_come_back_to_the_public_address(tmp_path: Path) -> None:
+    async with lying_provider() as provider:
+        toml = f'[[oidc]]\nname = "odd"\nissuer = "{provider.issuer}"\nclient_id = "{CLIENT}"\n'
+        async with (
+            accounts_server(tmp_path, toml, public_url="http://localhost:1234") as server,
+            aiohttp.ClientSession() as session,
+        ):
+            scene = Scene(server, provider, session)
+            begun = await scene.get("/auth/oidc/odd/start?next=/c/7%3Fx")
+            assert begun == "http://localhost:1234/auth/oidc/odd/start?next=%2Fc%2F7%3Fx"
+            url, headers = f"{server.url}/auth/oidc/odd/start", {"host": "localhost:1234"}
+            async with session.get(url, headers=headers, allow_redirects=False) as response:
+                query = parse_qs(urlsplit(response.headers["location"]).query)
+            assert query["redirect_uri"] == ["http://localhost:1234/auth/oidc/odd/callback"]
+
+
+async def test_a_server_without_accounts_has_no_providers(tmp_path: Path) -> None:
+    toml = f'[[oidc]]\nname = "odd"\nissuer = "http://127.0.0.1:9"\nclient_id = "{CLIENT}"\n'
+    async with (
+        serve(tmp_path, toml) as server,
+        aiohttp.ClientSession() as session,
+        session.get(f"{server.url}/auth/oidc/odd/start", allow_redirects=False) as response,
+    ):
+        assert response.headers["location"] == "/"

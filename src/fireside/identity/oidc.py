@@ -15,8 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar, cast
 
-from fireside.core.errors import NotFoundError, ResourceExhaustedError, UnauthenticatedError, UnimplementedError
-from fireside.identity import oidc_http, oidc_tokens
+from fireside.core.errors import (
+    InvalidArgumentError,
+    NotFoundError,
+    ResourceExhaustedError,
+    UnauthenticatedError,
+    UnimplementedError,
+)
+from fireside.identity import addresses, oidc_http, oidc_tokens
 from fireside.identity.oidc_http import Endpoints, ProviderAwayError
 from fireside.identity.oidc_tokens import Expected, TokenError, UnknownKeyError
 
@@ -33,7 +39,7 @@ _KEPT_SECONDS: Final = 3600.0
 _KEYS_AGAIN_SECONDS: Final = 30.0
 _THREADS = 4
 _QUEUE: Final = 32
-_VALUE_CHARACTERS = 200
+_VALUE_CHARACTERS = 254
 _MOST_GROUPS = 500
 
 
@@ -200,7 +206,7 @@ def _lacks(claims: Mapping[str, object], provider: DeclaredProvider) -> bool:
 
 
 def _visitor(claims: Mapping[str, object], provider: DeclaredProvider) -> Visitor:
-    email = _text(claims, "email").strip()
+    email = _address(_text(claims, "email"))
     verified = claims.get("email_verified", provider.trust_email)
     names = (_text(claims, key).strip() for key in ("name", "preferred_username", "nickname"))
     return Visitor(
@@ -223,4 +229,11 @@ def _groups(value: object) -> frozenset[str]:
 
 def _text(claims: Mapping[str, object], key: str) -> str:
     value = claims.get(key)
-    return value[:_VALUE_CHARACTERS] if isinstance(value, str) and value.isprintable() else ""
+    return value if isinstance(value, str) and value.isprintable() and len(value) <= _VALUE_CHARACTERS else ""
+
+
+def _address(text: str) -> str:
+    try:
+        return addresses.checked(text)
+    except InvalidArgumentError:
+        return ""
