@@ -39,7 +39,8 @@ async def update(tx: Tx, group: Group) -> Group:
 
     NotFoundError, AbortedError (STALE_ETAG), AlreadyExistsError (GROUP_EXISTS): the name is another one's.
     """
-    guard, args = "", [group.id, fold(group.name), _record(group)]
+    guard = ""
+    args: list[Value] = [group.id, fold(group.name), _record(group)]
     if group.etag:
         guard = " AND revision = $4"
         args.append(revision_of(group.etag))

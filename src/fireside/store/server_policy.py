@@ -10,7 +10,7 @@ from fireside.store.records import bytes_of, int_of, revision_of
 from fireside.store.tx import StaleRowError
 
 if TYPE_CHECKING:
-    from fireside.store.tx import Tx
+    from fireside.store.tx import Tx, Value
 
 
 async def get(tx: Tx) -> Policy | None:
@@ -33,7 +33,8 @@ async def put(tx: Tx, policy: Policy) -> Policy:
     record.CopyFrom(policy)
     record.ClearField("etag")
     await tx.execute("INSERT INTO server_policy (id, revision, record) VALUES (1, 0, $1) ON CONFLICT DO NOTHING", b"")
-    guard, args = "", [record.SerializeToString()]
+    guard = ""
+    args: list[Value] = [record.SerializeToString()]
     if policy.etag:
         guard = " AND revision = $2"
         args.append(revision_of(policy.etag))
