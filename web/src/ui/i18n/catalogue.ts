@@ -191,6 +191,7 @@ export const catalogue = {
   "palette.theme": ["Theme: {name}", "主题：{name}"],
   "palette.language": ["Language: {name}", "语言：{name}"],
   "palette.settings": ["Open settings", "打开设置"],
+  "palette.page": ["Open settings: {name}", "打开设置：{name}"],
   "palette.runners": ["Open models & runners", "打开模型与运行器"],
   "palette.shortcuts": ["Show keyboard shortcuts", "显示键盘快捷键"],
   "palette.open": ["Search and commands", "搜索与命令"],
