@@ -28,8 +28,8 @@ from tests.rig import folded, new_uuid, regenerate, resume_answer, send, text_of
 from tests.shared_rig import ANN, BOB, CID, HERE, SLOW, TEAM, SharedRig, have_people, open_shared_rig
 
 WAIT = 30.0
-# What ends takes effect within this.
-SOON = 1.0
+# A second is promised. A busy machine gets more, though less than looking around by the clock would take.
+SOON = 3.0
 
 
 @pytest.fixture

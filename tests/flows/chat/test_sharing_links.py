@@ -25,7 +25,8 @@ from tests.rig import regenerate, send, text_of
 from tests.shared_rig import ANN, BOB, HERE, SLOW, SharedRig, have_people, open_shared_rig
 
 WAIT = 30.0
-SOON = 1.0
+# A second is promised. A busy machine gets more, though less than looking around by the clock would take.
+SOON = 3.0
 
 
 @pytest.fixture

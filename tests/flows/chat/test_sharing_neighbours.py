@@ -23,7 +23,8 @@ from tests.rig import send
 from tests.shared_rig import ANN, BOB, HERE, SLOW, TEAM, Rules, SharedRig, have_people, open_shared_rig
 
 WAIT = 60.0
-SOON = 1.0
+# A second is promised. A busy machine gets more, though less than looking around by the clock would take.
+SOON = 3.0
 
 
 @pytest.fixture
