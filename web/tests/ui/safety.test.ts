@@ -2,6 +2,7 @@
 // Whatever a model writes, nothing of it runs, is fetched, or looks like a part of the app.
 import { describe, expect, it } from "vitest";
 import { MarkdownView } from "../../src/ui/markdown/markdownview.ts";
+import hostile from "../data/hostile.json";
 
 const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}` };
 
@@ -77,6 +78,10 @@ describe("a hostile answer", () => {
   it.each(VECTORS)("does nothing: %s", (text) => {
     check(show(text), text);
     check(show(`Before.\n\n${text}\n\nAfter.`), text);
+  });
+
+  it.each(hostile.vectors.map((vector) => vector.replaceAll("{E}", "https://evil.example")))("does nothing: %s", (text) => {
+    check(show(text), text);
   });
 
   it("does nothing at any point of its growth", () => {

@@ -47,11 +47,14 @@ function purify(): ReturnType<typeof DOMPurify> {
 
 /** Harmless nodes for untrusted HTML. They belong to the page's document and are in no tree yet. */
 export function sanitize(html: string): DocumentFragment {
-  return purify().sanitize(html, {
+  // A frameset would take the place of a body that nothing stands in yet, and nothing would be left to show.
+  const clean = purify().sanitize(`<wbr>${html}`, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,
     ALLOW_ARIA_ATTR: false,
     ALLOW_DATA_ATTR: false,
     RETURN_DOM_FRAGMENT: true,
   });
+  clean.firstChild?.remove();
+  return clean;
 }
