@@ -5,7 +5,7 @@ Such a page calls without cookies, whatever it sends: it gets in with an API key
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fireside.edge.plain import Reply
 
@@ -53,7 +53,7 @@ def preflight(scope: Scope, page: bytes) -> Reply:
     return Reply(204, b"", headers=tuple(told))
 
 
-def without_cookies(scope: Scope) -> dict[str, Any]:
+def without_cookies(scope: Scope) -> Scope:
     """The request as one that nobody has signed in for."""
     return {**scope, "headers": [item for item in scope["headers"] if item[0] != b"cookie"]}
 
