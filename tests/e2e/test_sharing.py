@@ -83,6 +83,11 @@ async def test_who_is_there_and_who_writes_is_seen(team: AccountsServer, browsin
     await expect(writing).to_have_text("")
     await his.page.get_by_test_id("new-chat").click()
     await expect(here).to_have_count(0)
+    await his.open(f"/c/{conversation}")
+    await expect(here).to_have_count(1)
+    # Closing the tab says so, too: what is not said would hold for half a minute.
+    await his.page.close()
+    await expect(here).to_have_count(0)
 
 
 async def test_what_can_only_be_read_offers_nothing_else(team: AccountsServer, browsing: Browsing) -> None:
