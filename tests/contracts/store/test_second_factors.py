@@ -7,9 +7,11 @@ import pytest
 from fireside.core.errors import AlreadyExistsError
 from fireside.gen.v1.account_pb2 import ACCOUNT_ROLE_MEMBER, ACCOUNT_STATE_ACTIVE, Account
 from fireside.gen.v1.second_factor_pb2 import Passkey
-from fireside.store import accounts, second_factors
+from fireside.store import accounts, one_time_tokens, second_factors
 from fireside.store.db import Database
+from fireside.store.one_time_tokens import OneTimeToken
 from fireside.store.second_factors import StoredPasskey, Totp
+from fireside.store.tx import Tx
 
 
 async def account(db: Database, name: str = "ann") -> Account:
@@ -109,3 +111,23 @@ async def test_all_go_together_and_with_the_account(db: Database) -> None:
     await db.write(lambda tx: second_factors.insert_passkey(tx, passkey("key"), 1))
     await db.write(lambda tx: accounts.delete(tx, "ann"))
     assert await db.read(lambda tx: second_factors.passkey(tx, b"key")) is None
+
+
+async def test_one_time_tokens_of_one_account_and_purpose(db: Database) -> None:
+    await account(db)
+    await account(db, "bob")
+    given = [
+        ("a", "totp", "ann", 1, 9),
+        ("b", "totp", "ann", 2, 9),
+        ("c", "totp", "bob", 1, 9),
+        ("d", "x", "ann", 1, 9),
+    ]
+
+    async def body(tx: Tx) -> None:
+        for token_id, purpose, owner, begin, end in [*given, ("e", "totp", "ann", 1, 5)]:
+            token = OneTimeToken(token_id, purpose, owner, begin, end, token_id.encode())
+            await one_time_tokens.insert(tx, token, token_id.encode())
+
+    await db.write(body)
+    found = await db.read(lambda tx: one_time_tokens.of_owner(tx, "totp", "ann", 5))
+    assert [(token.id, token.record) for token in found] == [("b", b"b"), ("a", b"a")]
