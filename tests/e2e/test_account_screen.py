@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
-import pyotp
 import pytest
 from playwright.async_api import BrowserContext, expect
+from pyotp.totp import TOTP
 
 from tests.e2e.browsing import Browsing
 from tests.e2e.door_page import ANN, PASSWORD, DoorPage
@@ -137,7 +137,7 @@ async def test_codes_of_an_app_are_turned_on_asked_for_and_off(guarded: ServerPr
     await expect(picture).to_have_js_property("complete", True)
     assert await picture.evaluate("it => it.naturalWidth") > 0
     secret = (await tab.page.get_by_test_id("factors-secret").text_content() or "").strip()
-    app = pyotp.TOTP(secret)
+    app = TOTP(secret)
     await tab.page.get_by_test_id("factors-code").fill("000000")
     await tab.page.get_by_test_id("factors-confirm").click()
     await expect(tab.page.get_by_test_id("factors-code-error")).to_be_visible()

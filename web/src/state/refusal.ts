@@ -30,6 +30,9 @@ function fieldName(path: string): string {
   return last.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** The fields that forms have, by their names in the API. */
+const FIELDS = new Set(["name", "email", "password", "code", "currentPassword", "newPassword", "language", "scopes"]);
+
 export function refusalOf(cause: Failure, rules: RefusalRules, now: number): Refusal {
   const error = appError(cause);
   if (cause.code === Code.ResourceExhausted && cause.retryAfterMs > 0) {
@@ -42,7 +45,11 @@ export function refusalOf(cause: Failure, rules: RefusalRules, now: number): Ref
     return { fields: { [field]: { key, message: cause.message } }, error: null, waitUntil: 0 };
   }
   const fields: Record<string, FieldMistake> = {};
-  for (const { field, description } of cause.violations) fields[fieldName(field)] ??= { key: "", message: description };
+  for (const { field, description } of cause.violations) {
+    const name = fieldName(field);
+    // What no form shows, such as a token, is about the whole.
+    if (FIELDS.has(name)) fields[name] ??= { key: "", message: description };
+  }
   return { fields, error: Object.keys(fields).length > 0 ? null : error, waitUntil: 0 };
 }
 
