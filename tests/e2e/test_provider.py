@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from tests.e2e.browsing import Browsing
@@ -17,6 +18,7 @@ PEOPLE = {
 }
 
 
+@pytest.mark.timeout(150)
 async def test_somebody_signs_in_at_a_provider(tmp_path: Path, browsing: Browsing) -> None:
     async with real_provider(node_for_provider()) as provider:
         browsing.expect(f"a request to {provider.issuer}/", "favicon.ico")
