@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fireside.gen.v1.account_service_pb2 import ListSessionsRequest
 from tests.accounts import PASSWORD, AccountsServer, accounts_server
 from tests.callers import caller
-from tests.http_calls import HttpAnswer, rpc
+from tests.http_calls import HttpAnswer, http, rpc
 
 EMAIL = "ann@example.org"
 
@@ -55,3 +57,22 @@ async def test_a_forged_address_wins_no_further_tries(tmp_path: Path) -> None:
             statuses.append((await sign_in(server, headers, "wrong password")).status)
         assert statuses[-1] == 429
         assert (await sign_in(server, {"x-forwarded-for": "203.0.113.10"})).status == 200
+
+
+@pytest.mark.parametrize(
+    ("settings", "scheme", "told"),
+    [
+        ({"tls_cert": "/a.pem", "tls_key": "/a.key"}, "https", True),
+        ({"tls_cert": "/a.pem", "tls_key": "/a.key"}, "http", False),
+        ({"tls": "auto"}, "https", False),
+        ({}, "https", False),
+    ],
+)
+async def test_browsers_stay_with_tls_for_certificates_of_the_operator(
+    tmp_path: Path, settings: dict[str, str], scheme: str, *, told: bool
+) -> None:
+    # Who serves the certificate is not the application: it knows of the settings and of each request's scheme.
+    async with accounts_server(tmp_path, trusted_proxies="127.0.0.1", **settings) as server:
+        for path in ("/healthz", "/", "/v1/models"):
+            headers = (await http(server.url, "GET", path, {"x-forwarded-proto": scheme})).headers
+            assert ("strict-transport-security" in headers) is told
