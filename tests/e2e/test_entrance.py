@@ -175,4 +175,30 @@ async def test_whoever_may_signs_up_and_confirms_the_address(
     await expect(tab.page.get_by_test_id("check-mail")).to_contain_text("bob@elsewhere.example")
     await tab.page.goto(await path_in_mail(mailbox))
     await tab.page.get_by_test_id("confirm-email-submit").click()
+    await expect(tab.page.get_by_test_id("confirm-email")).to_contain_text("Give your password")
+    await tab.page.get_by_test_id("confirm-email-password").fill("a password of Bob")
+    await tab.page.get_by_test_id("confirm-email-submit").click()
     await expect(tab.menu.or_(tab.page.get_by_test_id("pending"))).to_be_visible()
+
+
+_PROVIDER = """
+[[oidc]]
+name = "company"
+label = "Example Inc."
+issuer = "http://127.0.0.1:9"
+client_id = "fireside"
+client_secret = "a secret that nobody knows"
+"""
+
+
+async def test_a_provider_that_is_away_leads_back_to_the_door(tmp_path: Path, browsing: Browsing) -> None:
+    async with accounts_server(tmp_path, _PROVIDER) as server:
+        await server.set_up()
+        tab = DoorPage(await (await browsing.device(server.url)).new_page())
+        await tab.page.goto("/settings/account")
+        way = tab.page.get_by_test_id("sign-in-provider")
+        await expect(way).to_have_text("Continue with Example Inc.")
+        await expect(way).to_have_attribute("href", "/auth/oidc/company/start?next=%2Fsettings%2Faccount")
+        await way.click()
+        await expect(tab.page.get_by_test_id("provider-refused")).to_be_visible()
+        await expect(tab.sign_in_screen).to_be_visible()

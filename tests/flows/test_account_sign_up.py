@@ -153,7 +153,7 @@ async def test_a_link_for_something_else_is_no_invitation(server: AccountsServer
     identity = server.identity
     _, token = await identity.db.write(lambda tx: identity.links.make(tx, links.PASSWORD, 60, owner=ann.id))
     assert await publicly_refused(server, "SignUp", wants("Gus", token)) == INVITATION_ENDED
-    confirm = pb.ConfirmEmailRequest(token=token)
+    confirm = pb.ConfirmEmailRequest(token=token, password=PASSWORD)
     assert await publicly_refused(server, "ConfirmEmail", confirm) == LINK_ENDED
 
 
@@ -222,10 +222,13 @@ async def test_an_address_is_confirmed_by_mail(tmp_path: Path) -> None:
         )
         assert stored is not None
         assert PASSWORD.encode() not in stored.record
-        answer = await browse(server.url, "ConfirmEmail", pb.ConfirmEmailRequest(token=token))
+        answer = await browse(server.url, "ConfirmEmail", pb.ConfirmEmailRequest(token=token, password=PASSWORD))
         assert answer.message.account.email == "gus@example.org"
         assert answer.cookie
-        assert await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token)) == LINK_ENDED
+        assert (
+            await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token, password=PASSWORD))
+            == LINK_ENDED
+        )
         signed_in = await public(server, "SignIn", pb.SignInRequest(email="gus@example.org", password=PASSWORD))
         assert signed_in.account.name == "Gus"
 
@@ -243,6 +246,20 @@ async def test_whether_an_address_has_an_account_is_told_to_its_owner_alone(tmp_
         assert await public(server, "SignUp", wants("Ann", token)) == taken
 
 
+async def test_nobody_confirms_an_account_for_somebody_else(tmp_path: Path) -> None:
+    async with with_mail(tmp_path) as (server, mailbox):
+        await rule(server, SIGN_UP_MODE_OPEN)
+        await public(server, "SignUp", wants("Gus"))
+        await mailbox.arrived()
+        token = link_in(mailbox, "confirm")
+        # Gus opens a link that he did not ask for: the password is that of whoever did.
+        for _ in range(2):
+            guess = pb.ConfirmEmailRequest(token=token, password="what Gus would have chosen")
+            assert await publicly_refused(server, "ConfirmEmail", guess) == ("UNAUTHENTICATED", "PASSWORD_WRONG")
+        assert await who(server, "gus@example.org") is None
+        await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token, password=PASSWORD))
+
+
 async def test_what_was_confirmed_twice_is_one_account(tmp_path: Path) -> None:
     async with with_mail(tmp_path) as (server, mailbox):
         await rule(server, SIGN_UP_MODE_OPEN)
@@ -250,8 +267,11 @@ async def test_what_was_confirmed_twice_is_one_account(tmp_path: Path) -> None:
             await public(server, "SignUp", wants("Gus"))
         await mailbox.arrived(2)
         first, second = link_in(mailbox, "confirm", 0), link_in(mailbox, "confirm", 1)
-        await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=first))
-        assert await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=second)) == LINK_ENDED
+        await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=first, password=PASSWORD))
+        assert (
+            await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=second, password=PASSWORD))
+            == LINK_ENDED
+        )
 
 
 async def test_what_holds_when_the_link_is_opened_counts(tmp_path: Path) -> None:
@@ -261,9 +281,12 @@ async def test_what_holds_when_the_link_is_opened_counts(tmp_path: Path) -> None
         await mailbox.arrived()
         token = link_in(mailbox, "confirm")
         await rule(server, SIGN_UP_MODE_CLOSED)
-        assert await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token)) == CLOSED
+        assert (
+            await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token, password=PASSWORD))
+            == CLOSED
+        )
         await rule(server, SIGN_UP_MODE_OPEN, approve=True)
-        assert (await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token))).pending
+        assert (await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=token, password=PASSWORD))).pending
 
 
 async def test_an_invitation_for_any_address_is_used_up_when_that_is_confirmed(tmp_path: Path) -> None:
@@ -274,8 +297,12 @@ async def test_an_invitation_for_any_address_is_used_up_when_that_is_confirmed(t
         await mailbox.arrived(2)
         assert mailbox.mails[0]["subject"] in {"确认您的邮箱地址", "Confirm your address"}
         first, second = link_in(mailbox, "confirm", 0), link_in(mailbox, "confirm", 1)
-        assert (await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=first))).account.role == GUEST
-        refusal = await publicly_refused(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=second))
+        assert (
+            await public(server, "ConfirmEmail", pb.ConfirmEmailRequest(token=first, password=PASSWORD))
+        ).account.role == GUEST
+        refusal = await publicly_refused(
+            server, "ConfirmEmail", pb.ConfirmEmailRequest(token=second, password=PASSWORD)
+        )
         assert refusal == INVITATION_ENDED
 
 

@@ -17,6 +17,7 @@ from fireside.core.errors import (
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
+    UnauthenticatedError,
 )
 from fireside.core.ids import new_id
 from fireside.core.principal import Principal
@@ -133,8 +134,20 @@ class SignUps:
         how = _INVITED if invitation else _SIGN_UP
         return SignedUp(await self._sign_in.finish(account, origin, how=how))
 
-    async def confirm_email(self, token: str, origin: Origin) -> SignedIn:
-        """Makes the account whose address was confirmed."""
+    async def confirm_email(self, token: str, password: str, origin: Origin) -> SignedIn:
+        """Makes the account whose address was confirmed, by whoever chose its password.
+
+        Without the password, somebody could sign up with another person's address, have them open the link, and own
+        an account in their name.
+        """
+        found = await self._db.read(lambda tx: self._links.peek(tx, links.EMAIL, token))
+        if found is None:
+            raise _link_ended()
+        wanted = _Draft(**json.loads(found.record))
+        self._tries.check(origin.address, wanted.email)
+        if not await self._passwords.verify(wanted.password, password):
+            self._tries.failed(origin.address, wanted.email)
+            raise UnauthenticatedError("PASSWORD_WRONG", "That is not the password that was chosen when signing up.")
 
         async def body(tx: Tx) -> Account:
             link = await self._links.take(tx, links.EMAIL, token)

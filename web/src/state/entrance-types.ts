@@ -44,7 +44,7 @@ export interface Entrance {
   passkey(challenge: string, ask: AskPasskey): Promise<Entry>;
   signUp(account: NewAccount, invitation: string): Promise<Entry>;
   invitation(token: string): Promise<InvitationView>;
-  confirmEmail(token: string): Promise<Entry>;
+  confirmEmail(token: string, password: string): Promise<Entry>;
   requestReset(email: string): Promise<Entry>;
   resetPassword(token: string, password: string): Promise<Entry>;
 }

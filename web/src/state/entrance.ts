@@ -30,6 +30,7 @@ const RULES: RefusalRules = {
     INVITATION_ENDED: ["", "entrance.wrong.invitation"],
     EMAIL_TAKEN: ["email", "entrance.wrong.taken"],
     LINK_ENDED: ["", "entrance.wrong.link"],
+    PASSWORD_WRONG: ["password", "entrance.wrong.chosen"],
     NO_MAIL: ["", "entrance.wrong.noMail"],
   },
 };
@@ -95,8 +96,10 @@ export class EntranceDesk implements Entrance {
     return { kind: "failed", refusal: this.#refusal(outcome.failure) };
   }
 
-  confirmEmail(token: string): Promise<Entry> {
-    return this.#enter((options) => this.#api.confirmEmail({ token }, options));
+  confirmEmail(token: string, password: string): Promise<Entry> {
+    const wrong = mistaken({ password: password === "" ? "field.wrong.password.empty" : "" });
+    if (wrong !== null) return Promise.resolve({ kind: "refused", refusal: wrong });
+    return this.#enter((options) => this.#api.confirmEmail({ token, password }, options));
   }
 
   async requestReset(email: string): Promise<Entry> {

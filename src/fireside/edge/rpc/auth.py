@@ -105,7 +105,7 @@ class AuthHandlers(AuthService):
         self, request: pb.ConfirmEmailRequest, ctx: RequestContext[pb.ConfirmEmailRequest, pb.ConfirmEmailResponse], /
     ) -> pb.ConfirmEmailResponse:
         """Takes the link that was sent."""
-        done = await self._identity.sign_ups.confirm_email(request.token, self._begin())
+        done = await self._identity.sign_ups.confirm_email(request.token, request.password, self._begin())
         return pb.ConfirmEmailResponse(account=await self._arrived(ctx, done), pending=done.pending)
 
     async def get_invitation(

@@ -98,7 +98,8 @@ class AuthService(Protocol):
 
     async def confirm_email(self, request: ConfirmEmailRequest, ctx: RequestContext[ConfirmEmailRequest, ConfirmEmailResponse], /) -> ConfirmEmailResponse:
         """
-        ConfirmEmail opens the link that SignUp had sent. INVALID_ARGUMENT (LINK_ENDED).
+        ConfirmEmail opens the link that SignUp had sent. The password is asked for once more, so that nobody gets somebody
+        else to confirm an account for them. INVALID_ARGUMENT (LINK_ENDED). UNAUTHENTICATED (PASSWORD_WRONG).
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -499,7 +500,8 @@ class AuthServiceClient(ConnectClient):
         timeout_ms: int | None = None,
     ) -> ConfirmEmailResponse:
         """
-        ConfirmEmail opens the link that SignUp had sent. INVALID_ARGUMENT (LINK_ENDED).
+        ConfirmEmail opens the link that SignUp had sent. The password is asked for once more, so that nobody gets somebody
+        else to confirm an account for them. INVALID_ARGUMENT (LINK_ENDED). UNAUTHENTICATED (PASSWORD_WRONG).
         """
         return await self.execute_unary(
             request=request,
@@ -672,7 +674,8 @@ class AuthServiceSync(Protocol):
 
     def confirm_email(self, request: ConfirmEmailRequest, ctx: RequestContext[ConfirmEmailRequest, ConfirmEmailResponse], /) -> ConfirmEmailResponse:
         """
-        ConfirmEmail opens the link that SignUp had sent. INVALID_ARGUMENT (LINK_ENDED).
+        ConfirmEmail opens the link that SignUp had sent. The password is asked for once more, so that nobody gets somebody
+        else to confirm an account for them. INVALID_ARGUMENT (LINK_ENDED). UNAUTHENTICATED (PASSWORD_WRONG).
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -1071,7 +1074,8 @@ class AuthServiceClientSync(ConnectClientSync):
         timeout_ms: int | None = None,
     ) -> ConfirmEmailResponse:
         """
-        ConfirmEmail opens the link that SignUp had sent. INVALID_ARGUMENT (LINK_ENDED).
+        ConfirmEmail opens the link that SignUp had sent. The password is asked for once more, so that nobody gets somebody
+        else to confirm an account for them. INVALID_ARGUMENT (LINK_ENDED). UNAUTHENTICATED (PASSWORD_WRONG).
         """
         return self.execute_unary(
             request=request,

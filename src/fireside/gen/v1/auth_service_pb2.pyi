@@ -149,10 +149,12 @@ class SignUpResponse(_message.Message):
     def __init__(self, account: _Optional[_Union[_account_pb2.Account, _Mapping]] = ..., pending: bool = ..., check_mail: bool = ...) -> None: ...
 
 class ConfirmEmailRequest(_message.Message):
-    __slots__ = ("token",)
+    __slots__ = ("token", "password")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PASSWORD_FIELD_NUMBER: _ClassVar[int]
     token: str
-    def __init__(self, token: _Optional[str] = ...) -> None: ...
+    password: str
+    def __init__(self, token: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
 
 class ConfirmEmailResponse(_message.Message):
     __slots__ = ("account", "pending")

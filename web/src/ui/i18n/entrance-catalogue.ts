@@ -95,7 +95,7 @@ export const entranceTexts = {
   "welcome.title": ["Welcome to Fireside", "欢迎使用 Fireside"],
   "welcome.about": ["Choose a password for your account.", "请为你的账户设置密码。"],
   "confirmEmail.title": ["Confirm your address", "确认邮箱"],
-  "confirmEmail.about": ["Confirm that this address is yours to finish.", "确认这是你的邮箱即可完成。"],
+  "confirmEmail.about": ["Give the password that you chose when you signed up. If you did not sign up, close this page.", "请输入注册时设置的密码。如果你没有注册，请关闭此页面。"],
   "confirmEmail.submit": ["Confirm", "确认"],
   "link.missing.title": ["This link is not whole", "链接不完整"],
   "link.missing": ["Open it from the mail or message once more, or copy all of it.", "请从邮件或消息中重新打开，或复制完整链接。"],
@@ -112,6 +112,7 @@ export const entranceTexts = {
   "entrance.wrong.invitation": ["This invitation has ended. Ask for another.", "此邀请已失效，请索取新的邀请。"],
   "entrance.wrong.taken": ["There is an account with this address. Sign in instead.", "此邮箱已有账户，请直接登录。"],
   "entrance.wrong.link": ["This link was used, or is too old. Ask for another.", "此链接已被使用或已过期，请重新获取。"],
+  "entrance.wrong.chosen": ["This is not the password that was chosen when signing up.", "这不是注册时设置的密码。"],
   "entrance.wrong.noMail": ["This server sends no mail. An admin can make you a link.", "此服务器不发送邮件。管理员可以为你创建链接。"],
 
   // Once more, before something that needs it.
