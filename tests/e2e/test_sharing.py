@@ -91,6 +91,8 @@ async def test_who_is_there_and_who_writes_is_seen(team: AccountsServer, browsin
 
 
 async def test_what_can_only_be_read_offers_nothing_else(team: AccountsServer, browsing: Browsing) -> None:
+    # Who has left the conversation cannot say any more that they do not look at it.
+    browsing.expect("404.*SetPresence")
     ada, bob = await team.person("Ada"), await team.person("Bob")
     hers, conversation = await begun(browsing, ada)
     await share(hers, "bob@example.org", "viewer")
