@@ -16,7 +16,7 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   worker: { format: "es" },
-  server: { proxy: { "^/fireside\\.v1\\.": server } },
+  server: { proxy: { "^/(fireside\\.v1\\.|auth/)": server } },
   // Components are mounted in a simulated page there, which is not the server build that Node would get.
   resolve: process.env["VITEST"] ? { conditions: ["browser"] } : {},
   test: {

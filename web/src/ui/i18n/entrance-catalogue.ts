@@ -40,6 +40,9 @@ export const entranceTexts = {
   "signin.new": ["New here?", "还没有账户？"],
   "signin.new.link": ["Make an account", "创建账户"],
   "signin.provider.taken": ["There is an account with this address already. Sign in as you did before.", "此邮箱已有账户，请按之前的方式登录。"],
+  "signin.provider.domain": ["People with this mail address may not sign in here. Ask an admin.", "此邮箱域名不允许登录，请联系管理员。"],
+  "signin.provider.away": ["The sign-in provider does not answer. Try again later.", "登录服务暂时没有响应，请稍后再试。"],
+  "signin.provider.setUp": ["This server has no admin yet. Make the first account before signing in this way.", "此服务器还没有管理员，请先创建第一个账户。"],
   "signin.provider.failed": ["Signing in there did not work. Try again, or ask an admin.", "通过该方式登录未成功。请重试或联系管理员。"],
 
   // The second step.
