@@ -50,7 +50,9 @@ async def serve(folder: Path, toml: str = "", **settings: str) -> AsyncIterator[
     """Opens a server on a database in `folder`, with settings of its own and a settings file of this content."""
     file = folder / "fireside.toml"
     file.write_text(toml)
-    app = await open_app(load({"data_dir": str(folder), "local_model": "false", "single_user": "true", **settings}, file=file))
+    app = await open_app(
+        load({"data_dir": str(folder), "local_model": "false", "single_user": "true", **settings}, file=file)
+    )
     config = ServerConfig(
         bind=("127.0.0.1:0",), grpc=True, access_log=False, lifespan="off", max_concurrent_streams=4096,
         request_policies=(_CONVERSE,), timeout_graceful_shutdown=0.5,
