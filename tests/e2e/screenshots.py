@@ -31,6 +31,7 @@ from fireside.store.db import open_database
 from fireside.store.records import timestamp_of
 from fireside.store.tx import Tx
 from tests.browser import FLAGS, PROJECT
+from tests.e2e.account_screenshots import shoot_accounts
 from tests.e2e.browsing import Browsing
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.key_server import key_server
@@ -151,6 +152,7 @@ async def main(browser_path: str, folder: Path) -> None:
                     for name in (name for name, (wanted, _) in SHOTS.items() if wanted is scene):
                         await shoot(browser, server, conversation, name, folder)
         await shoot_runners(browser, folder)
+        await shoot_accounts(browser, folder)
         await browser.close()
 
 

@@ -96,6 +96,10 @@ class Sessions:
         """Notes what is left to note."""
         await self._uses.aclose()
 
+    async def flush(self) -> None:
+        """Stores what is known of when sessions and accounts were used."""
+        await self._uses.flush()
+
     async def authenticate(self, bearer: str, cookie: str, origin: Origin) -> Principal:
         """The caller; ANONYMOUS without a credential. UnauthenticatedError (KEY_INVALID, SESSION_ENDED).
 
@@ -129,6 +133,7 @@ class Sessions:
             await sessions.delete(tx, account_id, old.session.id)
         stored = StoredSession(session, account_id, now, now + self._lifetime(), now)
         await sessions.insert(tx, tokens.hash_of(token), stored)
+        self._uses.of_account(account_id, now)
         return token
 
     async def rotate_in(self, tx: Tx, principal: Principal) -> str:
