@@ -22,7 +22,7 @@ async def test_a_runner_is_tried_added_and_chatted_with(
     await chat.show_settings()
     await page.get_by_test_id("open-runners").click()
     await expect(page).to_have_url(own.url + SCREEN)
-    await expect(page.get_by_test_id("runners")).to_be_focused()
+    await expect(page.get_by_test_id("settings-page")).to_be_focused()
     await page.get_by_test_id("runner-add").click()
     form = page.get_by_test_id("runner-form")
     await expect(form.get_by_test_id("runner-address")).to_have_value("http://localhost:11434")
