@@ -8,6 +8,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && exit; done; echo python3)
 SETUP := $(PYTHON) tools/setup.py
+# Processes that `make test` runs tests in; a file's tests stay together.
+JOBS ?= 2
 BIN := .venv/bin
 
 help: ## list these commands
@@ -25,7 +27,7 @@ test: ## everything, the end-to-end tests in a browser included; ARGS="-k resume
 	@$(SETUP) test
 	@status=0; \
 	$(MAKE) -k -j2 --output-sync=target web-test web-types types lint || status=1; \
-	$(BIN)/pytest $(ARGS) || status=1; \
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS) || status=1; \
 	exit $$status
 
 lint: ## ruff and the formatter's check
