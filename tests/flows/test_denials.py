@@ -58,7 +58,8 @@ async def code_of(client: Caller, method: MethodDescriptor, request: Message) ->
     try:
         async with asyncio.timeout(10):
             if method.client_streaming:
-                async for _ in client.stream(method.name, _once(request)):
+                # Says nothing: what grpcio was to send when it was refused becomes an error of its own (INTERNAL).
+                async for _ in client.stream(method.name, _silence()):
                     return "OK"
             elif method.server_streaming:
                 async for _ in client.stream(method.name, request):
@@ -68,6 +69,11 @@ async def code_of(client: Caller, method: MethodDescriptor, request: Message) ->
     except CallError as error:
         return error.code
     return "OK"
+
+
+async def _silence() -> AsyncIterator[Message]:
+    await asyncio.Event().wait()
+    yield GetMessageClass(METHODS["Converse"].input_type)()
 
 
 async def _once(request: Message) -> AsyncIterator[Message]:
