@@ -58,7 +58,12 @@ async def test_those_with_access_see_who_comes_writes_and_leaves(town: SharedRig
             event = (await tail)[-1]
             assert event.presence.conversation_id == conversation_id
             assert event.cursor != ""
-        assert shown(await put(BOB, view(BOB, conversation_id))) == [("Ann", False), ("Bob", False)]
+        both = ("Ann", False), ("Bob", False)
+        tail = group.create_task(town.events(ANN, says(*both), ready=ready.release))
+        await ready.acquire()
+        assert shown(await put(BOB, view(BOB, conversation_id))) == list(both)
+        # Who comes and goes before that is told is not told of at all.
+        await tail
         tail = group.create_task(town.events(ANN, says(("Ann", False)), ready=ready.release))
         await ready.acquire()
         await put(BOB, view(BOB, conversation_id, left=True))
