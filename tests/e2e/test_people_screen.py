@@ -104,6 +104,7 @@ async def test_who_waits_stands_on_top_and_is_approved(team: AccountsServer, bro
     await other.get_by_test_id("new-email").fill("cy@example.org")
     await other.get_by_test_id("new-password").fill("a fine and long password")
     await other.get_by_test_id("new-password").press("Enter")
+    await expect(other.get_by_test_id("pending")).to_be_visible()
     await page.goto("/settings/people")
     waiting = page.get_by_test_id("waiting-person")
     await expect(waiting).to_contain_text("cy@example.org")
