@@ -75,6 +75,7 @@ def test_a_wrong_password_keeps_nothing(tmp_path: Path, server: ServerProcess) -
     code, out, err = login(tmp_path, server, "not the password")
     assert (code, out) == (1, "")
     assert err.startswith("fireside: ")
+    assert "fireside login" not in err
     assert not (tmp_path / KEYS).exists()
 
 

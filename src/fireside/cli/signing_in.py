@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 from connectrpc.client import ResponseMetadata
+from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from fireside.cli import credentials
@@ -46,6 +47,8 @@ async def sign_in(config: ClientConfig, email: str) -> None:
         credentials.keep(config, made.secret)
         click.echo(f"Signed in to {config.url} as {email}. `fireside logout` ends it.")
     except ConnectError as error:
+        if error.code is Code.UNAUTHENTICATED:  # `refused` would send this person to the command that they are in
+            raise CommandError(error.message) from error
         raise refused(error, link.url) from error
     finally:
         await link.aclose()

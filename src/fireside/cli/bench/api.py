@@ -64,7 +64,8 @@ async def run(options: ApiOptions, stack: ExitStack) -> Report:
         "Every call counts as one token: tokens/s are calls a second, TTFT is the time of a call.",
         "Floor: a bare server that answers with a list of one model.",
     )
-    command = f"fireside bench api --protocol {options.protocol} --concurrency {options.concurrency}"
+    accounts = " --accounts" if options.accounts else ""
+    command = f"fireside bench api --protocol {options.protocol} --concurrency {options.concurrency}{accounts}"
     return Report("Single calls", command, about, now(), notes, tuple(bench.rows), tuple(bench.samples))
 
 

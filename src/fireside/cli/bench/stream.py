@@ -202,4 +202,6 @@ def _command(options: StreamOptions) -> str:
     parts.append(f"--tokens {options.tokens} --pace {options.pace}" + (" --store" if options.store else ""))
     if options.leaving:
         parts.append(f"--leaving {options.leaving}")
+    if options.accounts:
+        parts.append("--accounts")
     return " ".join([*parts, *(["--", *options.server_flags] if options.server_flags else [])])
