@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 OURS = sorted(str(p.relative_to(PROTO)) for p in (PROTO / "fireside").rglob("*.proto"))
 VALIDATE = "buf/validate/validate.proto"
+# The web app does without: browsers cannot stream requests.
+BYTESTREAM = "google/bytestream/bytestream.proto"
 
 # protoc writes `from fireside.v1 import x`; the code lives in fireside.gen.v1, because the Python package
 # fireside is ours and `buf` would be a top-level package that other projects also install.
@@ -29,6 +31,8 @@ _REWRITES = (
     (re.compile(r"^import fireside\.v1\.(\w+) as", re.MULTILINE), r"import fireside.gen.v1.\1 as"),
     (re.compile(r"^from fireside\.worker\.v1 import", re.MULTILINE), "from fireside.gen.worker.v1 import"),
     (re.compile(r"^import fireside\.worker\.v1\.(\w+) as", re.MULTILINE), r"import fireside.gen.worker.v1.\1 as"),
+    (re.compile(r"^from google\.bytestream import", re.MULTILINE), "from fireside.gen.google.bytestream import"),
+    (re.compile(r"^import google\.bytestream\.(\w+) as", re.MULTILINE), r"import fireside.gen.google.bytestream.\1 as"),
     (re.compile(r"^from buf\.validate import", re.MULTILINE), "from fireside.gen.buf.validate import"),
 )
 
@@ -47,12 +51,12 @@ def python(out: Path) -> None:
         plugin = Path(sys.executable).parent / "protoc-gen-connectrpc"
         _run(
             sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}",
-            f"--python_out={raw}", f"--pyi_out={raw}", VALIDATE, *OURS,
+            f"--python_out={raw}", f"--pyi_out={raw}", VALIDATE, BYTESTREAM, *OURS,
         )  # fmt: skip
         _run(
             sys.executable, "-m", "grpc_tools.protoc", f"-I{PROTO}",
             f"--plugin=protoc-gen-connectrpc={plugin}", f"--connectrpc_out={raw}",
-            "--connectrpc_opt=protobuf=google", *(p for p in OURS if p.endswith("_service.proto")),
+            "--connectrpc_opt=protobuf=google", *(p for p in OURS if p.endswith("_service.proto")), BYTESTREAM,
         )  # fmt: skip
         shutil.rmtree(out, ignore_errors=True)
         for source, target in (
@@ -60,6 +64,7 @@ def python(out: Path) -> None:
             (raw / "fireside" / "worker", out / "worker"),
             (raw / "fireside" / "dialect", out / "dialect"),
             (raw / "buf", out / "buf"),
+            (raw / "google", out / "google"),
         ):
             for file in sorted(source.rglob("*.py*")):
                 text = file.read_text()
@@ -68,7 +73,18 @@ def python(out: Path) -> None:
                 destination = target / file.relative_to(source)
                 destination.parent.mkdir(parents=True, exist_ok=True)
                 destination.write_text(text)
-        folders = ("", "v1", "worker", "worker/v1", "dialect", "dialect/v1", "buf", "buf/validate")
+        folders = (
+            "",
+            "v1",
+            "worker",
+            "worker/v1",
+            "dialect",
+            "dialect/v1",
+            "buf",
+            "buf/validate",
+            "google",
+            "google/bytestream",
+        )
         for folder in folders:
             (out / folder / "__init__.py").write_text('"""Generated from proto/ by `make gen`: do not edit."""\n')
 

@@ -25,11 +25,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
     upgrade: bool = parser.parse_args().upgrade
-    _compile("dev", "--extra", "local", "--extra", "accounts", "--group", "dev", upgrade=upgrade)
-    for name, extra in (("local", ["--extra", "local"]), ("core", ["--extra", "accounts"])):
+    _compile("dev", *_extras("local", "accounts", "knowledge", "ocr", "s3"), "--group", "dev", upgrade=upgrade)
+    for name, extra in (("local", _extras("local")), ("core", _extras("accounts", "knowledge"))):
         _compile(name, *extra, "--constraints", "requirements/dev.txt", upgrade=upgrade)
     for name, text in TOOLS.items():
         _compile(name, "--constraints", "requirements/dev.txt", text=text, upgrade=upgrade)
+
+
+def _extras(*names: str) -> list[str]:
+    return [word for name in names for word in ("--extra", name)]
 
 
 def _compile(name: str, *options: str, upgrade: bool, text: str = "") -> None:

@@ -108,6 +108,26 @@ class Config:
     runner_queue_wait: float
     runner_retries: int
     runner_fallback: bool
+    upload_max_bytes: int
+    """0 for no limit."""
+
+    upload_refused_types: tuple[str, ...]
+    upload_keep: float
+    blob_store: str
+    """An absolute folder or `s3://bucket/prefix`; never empty."""
+
+    s3_endpoint: str
+    """Empty for Amazon's."""
+
+    s3_region: str
+    s3_access_key: str
+    s3_secret_key: str = field(repr=False)
+    embedding_model: str
+    """A model's id; empty for the embedded one, `off` for none."""
+
+    extract_timeout: float
+    extract_memory: int
+    job_workers: int
     workers: int
     shutdown_grace: float
     log_level: str
@@ -283,6 +303,47 @@ def _runners_config(found: Found) -> _RunnersConfig:
     }
 
 
+class _KnowledgeConfig(TypedDict):
+    upload_max_bytes: int
+    upload_refused_types: tuple[str, ...]
+    upload_keep: float
+    blob_store: str
+    s3_endpoint: str
+    s3_region: str
+    s3_access_key: str
+    s3_secret_key: str
+    embedding_model: str
+    extract_timeout: float
+    extract_memory: int
+    job_workers: int
+
+
+def _knowledge_config(found: Found, data_dir: Path) -> _KnowledgeConfig:
+    return {
+        "upload_max_bytes": found.get("upload_max_bytes", int),
+        "upload_refused_types": found.names("upload_refused_types"),
+        "upload_keep": found.get("upload_keep", float),
+        "blob_store": _blob_store(found) or str(data_dir / "blobs"),
+        "s3_endpoint": found.get("s3_endpoint", str).rstrip("/"),
+        "s3_region": found.get("s3_region", str),
+        "s3_access_key": found.get("s3_access_key", str),
+        "s3_secret_key": found.get("s3_secret_key", str),
+        "embedding_model": found.get("embedding_model", str),
+        "extract_timeout": found.get("extract_timeout", float),
+        "extract_memory": found.get("extract_memory", int),
+        "job_workers": found.get("job_workers", int),
+    }
+
+
+def _blob_store(found: Found) -> str:
+    text = found.get("blob_store", str)
+    parts = urlsplit(text)
+    if text and not text.startswith("/") and not (parts.scheme == "s3" and parts.netloc):
+        expected = "an absolute folder, or s3://bucket/prefix"
+        raise SettingError("blob_store", text, expected, found.source("blob_store"))
+    return text.rstrip("/") if text != "/" else text
+
+
 def _server_config(found: Found) -> Config:
     data_dir = found.data_dir()
     return Config(
@@ -315,6 +376,7 @@ def _server_config(found: Found) -> Config:
         queue_length=found.get("queue_length", int),
         queue_wait=found.get("queue_wait", float),
         **_runners_config(found),
+        **_knowledge_config(found, data_dir),
         workers=found.get("workers", int),
         shutdown_grace=found.get("shutdown_grace", float),
         log_level=found.get("log_level", str),

@@ -22,6 +22,7 @@ _TLS = "TLS"
 _MODELS = "Models"
 _RUNNERS = "Runners"
 _ACCOUNTS = "Accounts"
+_KNOWLEDGE = "Files and knowledge"
 _RUNNING = "Running"
 
 SETTINGS: Final[tuple[Setting, ...]] = (
@@ -236,6 +237,58 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         help="Whether runners that are added in the web app may be on this machine and in private networks. Holds for all of them.",
     ),
     Setting(
+        name="upload_max_bytes", kind=Kind.INTEGER, default=8_589_934_592, maximum=2**50, section=_KNOWLEDGE,
+        help="Bytes of the largest file that can be uploaded; 0 for no limit.",
+    ),
+    Setting(
+        name="upload_refused_types", kind=Kind.LIST, default=(), section=_KNOWLEDGE, default_text="none",
+        help="Media types (video/* for all of a kind) and endings (.exe) of files that are refused.",
+    ),
+    Setting(
+        name="upload_keep", kind=Kind.SECONDS, default=604_800.0, minimum=60, section=_KNOWLEDGE,
+        help="How long an upload that is not finished is kept after its last piece.",
+    ),
+    Setting(
+        name="blob_store", kind=Kind.TEXT, default="", section=_KNOWLEDGE, default_text="blobs in data_dir",
+        help="Where the bytes of files are: an absolute folder, or s3://bucket/prefix for an S3-compatible store.",
+    ),
+    Setting(
+        name="s3_endpoint", kind=Kind.TEXT, default="", section=_KNOWLEDGE, default_text="Amazon's",
+        help="Address of the S3-compatible store, such as https://minio.example.org.",
+    ),
+    Setting(
+        name="s3_region", kind=Kind.TEXT, default="us-east-1", section=_KNOWLEDGE,
+        help="Region that requests to the S3-compatible store are signed for.",
+    ),
+    Setting(
+        name="s3_access_key", kind=Kind.TEXT, default="", section=_KNOWLEDGE,
+        default_text="what AWS's variables and files say",
+        help="Access key id for the S3-compatible store.",
+    ),
+    Setting(
+        name="s3_secret_key", kind=Kind.TEXT, default="", section=_KNOWLEDGE, secret=True,
+        default_text="what AWS's variables and files say",
+        help="Secret access key for the S3-compatible store. The environment and the file are better places for it than "
+        "the command line.",
+    ),
+    Setting(
+        name="embedding_model", kind=Kind.TEXT, default="", section=_KNOWLEDGE, default_text="the embedded one",
+        help="Model that makes vectors of documents and questions, by its id, such as ollama/nomic-embed-text; off searches "
+        "by words alone. Changing it embeds everything again, in the background.",
+    ),
+    Setting(
+        name="extract_timeout", kind=Kind.SECONDS, default=1800.0, minimum=1, maximum=86_400, section=_KNOWLEDGE,
+        help="Longest time that taking the text out of one document may take.",
+    ),
+    Setting(
+        name="extract_memory", kind=Kind.INTEGER, default=2_147_483_648, minimum=268_435_456, section=_KNOWLEDGE,
+        help="Bytes of memory that taking the text out of one document may use.",
+    ),
+    Setting(
+        name="job_workers", kind=Kind.INTEGER, default=1, maximum=64, section=_KNOWLEDGE,
+        help="Documents that each process reads and embeds at once; 0 leaves that to other processes.",
+    ),
+    Setting(
         name="workers", kind=Kind.INTEGER, default=1, minimum=1, maximum=64, section=_RUNNING,
         help="Server processes that share the port and the database; one for each core that answers shall use.",
     ),
@@ -281,7 +334,7 @@ _NOT_OF_WORKERS = {
 WORKER_SETTINGS: Final = tuple(
     setting
     for setting in SETTINGS
-    if setting.section not in {CLIENT, _RUNNERS, _ACCOUNTS} and setting.name not in _NOT_OF_WORKERS
+    if setting.section not in {CLIENT, _RUNNERS, _ACCOUNTS, _KNOWLEDGE} and setting.name not in _NOT_OF_WORKERS
 )
 CLIENT_SETTINGS: Final = (*(BY_NAME[name] for name in ("url", "tls_ca", "api_key", "data_dir")),)
 """What every command that is a client can be told."""

@@ -26,6 +26,7 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _MUST_BE = {
+    "blob_store": "s3://bucket/prefix",
     "public_url": "https://chat.example.org",
     "smtp_from": "fireside@example.org",
     "oidc_issuer": "https://login.example.org",
@@ -89,7 +90,7 @@ def test_the_environment_can_name_the_file(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = setting.choices[-1] if setting.choices else EXAMPLE_VALUES.get(setting.kind, f"{setting.minimum or 7:g}")
+    raw = setting.choices[-1] if setting.choices else EXAMPLE_VALUES.get(setting.kind, f"{setting.minimum or 7:.15g}")
     if setting.kind is Kind.TEXT and setting.minimum:
         raw = "x" * int(setting.minimum)
     raw = _MUST_BE.get(setting.name, raw)
@@ -127,6 +128,7 @@ def test_every_setting_can_be_given_in_every_way(setting: Setting, monkeypatch: 
         ("cors_origins", "*", "origins such as https://app.example.org, without a path"),
         ("cors_origins", "https://app.example.org/chat", "origins such as https://app.example.org, without a path"),
         ("cors_origins", "null", "origins such as https://app.example.org, without a path"),
+        ("blob_store", "blobs", "an absolute folder, or s3://bucket/prefix"),
         ("trusted_proxies", "proxy.local", "addresses or networks such as 127.0.0.1 or 10.0.0.0/8"),
     ],
 )

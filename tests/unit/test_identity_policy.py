@@ -23,6 +23,8 @@ TABLE = {
     "MANAGE_PEOPLE": ({ADMIN}, True),
     "MANAGE_POLICY": ({ADMIN}, True),
     "READ_AUDIT": ({ADMIN}, True),
+    "READ_KNOWLEDGE": ({ADMIN, MEMBER, GUEST}, True),
+    "WRITE_KNOWLEDGE": ({ADMIN, MEMBER}, True),
 }
 NUMBERS = {name: permission_pb2.Permission.Value(f"PERMISSION_{name}") for name in TABLE}
 MANAGING = {NUMBERS[name] for name in ("MANAGE_RUNNERS", "MANAGE_PEOPLE", "MANAGE_POLICY", "READ_AUDIT")}

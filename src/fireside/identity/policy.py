@@ -22,9 +22,14 @@ GUEST: Final[frozenset[int]] = frozenset(
         permission_pb2.PERMISSION_OWN_ACCOUNT,
         permission_pb2.PERMISSION_CHAT,
         permission_pb2.PERMISSION_READ_MODELS,
+        permission_pb2.PERMISSION_READ_KNOWLEDGE,
     )
 )
-MEMBER: Final[frozenset[int]] = GUEST | {permission_pb2.PERMISSION_SHARE, permission_pb2.PERMISSION_API_KEYS}
+MEMBER: Final[frozenset[int]] = GUEST | {
+    permission_pb2.PERMISSION_SHARE,
+    permission_pb2.PERMISSION_API_KEYS,
+    permission_pb2.PERMISSION_WRITE_KNOWLEDGE,
+}
 MANAGING: Final[frozenset[int]] = frozenset(
     (
         permission_pb2.PERMISSION_MANAGE_RUNNERS,

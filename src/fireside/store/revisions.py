@@ -12,7 +12,7 @@ from fireside.core.errors import FailedPreconditionError
 if TYPE_CHECKING:
     from typing import Final
 
-REVISIONS: Final = ("0001", "0002", "0003")
+REVISIONS: Final = ("0001", "0002", "0003", "0004")
 HEAD: Final = REVISIONS[-1]
 
 

@@ -14,6 +14,8 @@ const PERMISSIONS = {
   manage_people: Permission.MANAGE_PEOPLE,
   manage_policy: Permission.MANAGE_POLICY,
   read_audit: Permission.READ_AUDIT,
+  read_knowledge: Permission.READ_KNOWLEDGE,
+  write_knowledge: Permission.WRITE_KNOWLEDGE,
 } as const satisfies Record<PermissionName, Permission>;
 
 export type { PermissionName, RoleName };

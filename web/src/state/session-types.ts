@@ -12,7 +12,9 @@ export type PermissionName =
   | "manage_runners"
   | "manage_people"
   | "manage_policy"
-  | "read_audit";
+  | "read_audit"
+  | "read_knowledge"
+  | "write_knowledge";
 
 export type RoleName = "admin" | "member" | "guest";
 

@@ -23,24 +23,26 @@ _sym_db = _symbol_database.Default()
 
 
 from fireside.gen.v1 import account_pb2 as fireside_dot_v1_dot_account__pb2
+from fireside.gen.v1 import collection_pb2 as fireside_dot_v1_dot_collection__pb2
 from fireside.gen.v1 import conversation_pb2 as fireside_dot_v1_dot_conversation__pb2
+from fireside.gen.v1 import document_pb2 as fireside_dot_v1_dot_document__pb2
 from fireside.gen.v1 import generation_pb2 as fireside_dot_v1_dot_generation__pb2
 from fireside.gen.v1 import share_pb2 as fireside_dot_v1_dot_share__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66ireside/v1/account_event.proto\x12\x0b\x66ireside.v1\x1a\x19\x66ireside/v1/account.proto\x1a\x1e\x66ireside/v1/conversation.proto\x1a\x1c\x66ireside/v1/generation.proto\x1a\x17\x66ireside/v1/share.proto\"\x92\x04\n\x0c\x41\x63\x63ountEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12#\n\x05ready\x18\x02 \x01(\x0b\x32\x12.fireside.v1.ReadyH\x00\x12\x39\n\x14\x63onversation_created\x18\x03 \x01(\x0b\x32\x19.fireside.v1.ConversationH\x00\x12\x39\n\x14\x63onversation_updated\x18\x04 \x01(\x0b\x32\x19.fireside.v1.ConversationH\x00\x12\x1e\n\x14\x63onversation_deleted\x18\x05 \x01(\tH\x00\x12\x35\n\x12generation_started\x18\x06 \x01(\x0b\x32\x17.fireside.v1.GenerationH\x00\x12\x33\n\x10generation_ended\x18\x07 \x01(\x0b\x32\x17.fireside.v1.GenerationH\x00\x12\x34\n\x0emodels_changed\x18\x08 \x01(\x0b\x32\x1a.fireside.v1.ModelsChangedH\x00\x12\x31\n\theartbeat\x18\t \x01(\x0b\x32\x1c.fireside.v1.EventsHeartbeatH\x00\x12/\n\x0f\x61\x63\x63ount_updated\x18\n \x01(\x0b\x32\x14.fireside.v1.AccountH\x00\x12)\n\x08presence\x18\x0b \x01(\x0b\x32\x15.fireside.v1.PresenceH\x00\x42\x06\n\x04kind\"1\n\x05Ready\x12(\n\x07running\x18\x01 \x03(\x0b\x32\x17.fireside.v1.Generation\"\x0f\n\rModelsChanged\"\x11\n\x0f\x45ventsHeartbeatb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66ireside/v1/account_event.proto\x12\x0b\x66ireside.v1\x1a\x19\x66ireside/v1/account.proto\x1a\x1c\x66ireside/v1/collection.proto\x1a\x1e\x66ireside/v1/conversation.proto\x1a\x1a\x66ireside/v1/document.proto\x1a\x1c\x66ireside/v1/generation.proto\x1a\x17\x66ireside/v1/share.proto\"\x9a\x05\n\x0c\x41\x63\x63ountEvent\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12#\n\x05ready\x18\x02 \x01(\x0b\x32\x12.fireside.v1.ReadyH\x00\x12\x39\n\x14\x63onversation_created\x18\x03 \x01(\x0b\x32\x19.fireside.v1.ConversationH\x00\x12\x39\n\x14\x63onversation_updated\x18\x04 \x01(\x0b\x32\x19.fireside.v1.ConversationH\x00\x12\x1e\n\x14\x63onversation_deleted\x18\x05 \x01(\tH\x00\x12\x35\n\x12generation_started\x18\x06 \x01(\x0b\x32\x17.fireside.v1.GenerationH\x00\x12\x33\n\x10generation_ended\x18\x07 \x01(\x0b\x32\x17.fireside.v1.GenerationH\x00\x12\x34\n\x0emodels_changed\x18\x08 \x01(\x0b\x32\x1a.fireside.v1.ModelsChangedH\x00\x12\x31\n\theartbeat\x18\t \x01(\x0b\x32\x1c.fireside.v1.EventsHeartbeatH\x00\x12/\n\x0f\x61\x63\x63ount_updated\x18\n \x01(\x0b\x32\x14.fireside.v1.AccountH\x00\x12)\n\x08presence\x18\x0b \x01(\x0b\x32\x15.fireside.v1.PresenceH\x00\x12\x31\n\x10\x64ocument_changed\x18\x0c \x01(\x0b\x32\x15.fireside.v1.DocumentH\x00\x12\x35\n\x12\x63ollection_changed\x18\r \x01(\x0b\x32\x17.fireside.v1.CollectionH\x00\x12\x1c\n\x12\x63ollection_removed\x18\x0e \x01(\tH\x00\x42\x06\n\x04kind\"1\n\x05Ready\x12(\n\x07running\x18\x01 \x03(\x0b\x32\x17.fireside.v1.Generation\"\x0f\n\rModelsChanged\"\x11\n\x0f\x45ventsHeartbeatb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fireside.v1.account_event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACCOUNTEVENT']._serialized_start=163
-  _globals['_ACCOUNTEVENT']._serialized_end=693
-  _globals['_READY']._serialized_start=695
-  _globals['_READY']._serialized_end=744
-  _globals['_MODELSCHANGED']._serialized_start=746
-  _globals['_MODELSCHANGED']._serialized_end=761
-  _globals['_EVENTSHEARTBEAT']._serialized_start=763
-  _globals['_EVENTSHEARTBEAT']._serialized_end=780
+  _globals['_ACCOUNTEVENT']._serialized_start=221
+  _globals['_ACCOUNTEVENT']._serialized_end=887
+  _globals['_READY']._serialized_start=889
+  _globals['_READY']._serialized_end=938
+  _globals['_MODELSCHANGED']._serialized_start=940
+  _globals['_MODELSCHANGED']._serialized_end=955
+  _globals['_EVENTSHEARTBEAT']._serialized_start=957
+  _globals['_EVENTSHEARTBEAT']._serialized_end=974
 # @@protoc_insertion_point(module_scope)

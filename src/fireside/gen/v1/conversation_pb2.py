@@ -26,7 +26,7 @@ from fireside.gen.v1 import share_pb2 as fireside_dot_v1_dot_share__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66ireside/v1/conversation.proto\x12\x0b\x66ireside.v1\x1a\x17\x66ireside/v1/share.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x02\n\x0c\x43onversation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x17\n\x0fhead_message_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x0e\n\x06shared\x18\t \x01(\x08\x12&\n\x06\x61\x63\x63\x65ss\x18\n \x01(\x0e\x32\x16.fireside.v1.ShareRole\x12\x12\n\nowner_name\x18\x0b \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66ireside/v1/conversation.proto\x12\x0b\x66ireside.v1\x1a\x17\x66ireside/v1/share.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\x0c\x43onversation\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x17\n\x0fhead_message_id\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x0e\n\x06shared\x18\t \x01(\x08\x12&\n\x06\x61\x63\x63\x65ss\x18\n \x01(\x0e\x32\x16.fireside.v1.ShareRole\x12\x12\n\nowner_name\x18\x0b \x01(\t\x12\x16\n\x0e\x63ollection_ids\x18\x0c \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fireside.v1.conversation_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONVERSATION']._serialized_start=106
-  _globals['_CONVERSATION']._serialized_end=424
+  _globals['_CONVERSATION']._serialized_end=448
 # @@protoc_insertion_point(module_scope)

@@ -21,7 +21,7 @@ from connectrpc.protocol import ProtocolType
 from connectrpc.server import ConnectASGIApplication, ConnectWSGIApplication, DEFAULT_READ_MAX_BYTES, Endpoint, EndpointSync
 from pyqwest import Client, SyncClient
 
-from .conversation_service_pb2 import CreateConversationRequest, CreateConversationResponse, DeleteConversationRequest, DeleteConversationResponse, EditMessageRequest, EditMessageResponse, GetConversationRequest, GetConversationResponse, ListConversationsRequest, ListConversationsResponse, ListMessagesRequest, ListMessagesResponse, RegenerateMessageRequest, RegenerateMessageResponse, RenameConversationRequest, RenameConversationResponse, SelectBranchRequest, SelectBranchResponse, UndeleteConversationRequest, UndeleteConversationResponse
+from .conversation_service_pb2 import CreateConversationRequest, CreateConversationResponse, DeleteConversationRequest, DeleteConversationResponse, EditMessageRequest, EditMessageResponse, GetConversationRequest, GetConversationResponse, ListConversationsRequest, ListConversationsResponse, ListMessagesRequest, ListMessagesResponse, RegenerateMessageRequest, RegenerateMessageResponse, RenameConversationRequest, RenameConversationResponse, SelectBranchRequest, SelectBranchResponse, SetConversationCollectionsRequest, SetConversationCollectionsResponse, UndeleteConversationRequest, UndeleteConversationResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -67,6 +67,13 @@ class ConversationService(Protocol):
     async def rename_conversation(self, request: RenameConversationRequest, ctx: RequestContext[RenameConversationRequest, RenameConversationResponse], /) -> RenameConversationResponse:
         """
         RenameConversation gives a conversation another title.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
+    async def set_conversation_collections(self, request: SetConversationCollectionsRequest, ctx: RequestContext[SetConversationCollectionsRequest, SetConversationCollectionsResponse], /) -> SetConversationCollectionsResponse:
+        """
+        SetConversationCollections says which collections are searched for each answer of a conversation. Answers search
+        those that whoever asks has access to. NOT_FOUND: no such conversation or collection.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -166,6 +173,17 @@ class ConversationServiceASGIApplication(ConnectASGIApplication[ConversationServ
                         stream_type=StreamType.UNARY,
                     ),
                     function=svc.rename_conversation,
+                ),
+                "/fireside.v1.ConversationService/SetConversationCollections": Endpoint.unary(
+                    method=MethodInfo(
+                        name="SetConversationCollections",
+                        service_name="fireside.v1.ConversationService",
+                        input=SetConversationCollectionsRequest,
+                        output=SetConversationCollectionsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=svc.set_conversation_collections,
                 ),
                 "/fireside.v1.ConversationService/DeleteConversation": Endpoint.unary(
                     method=MethodInfo(
@@ -375,6 +393,30 @@ class ConversationServiceClient(ConnectClient):
             headers=headers,
             timeout_ms=timeout_ms,
         )
+    async def set_conversation_collections(
+        self,
+        request: SetConversationCollectionsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> SetConversationCollectionsResponse:
+        """
+        SetConversationCollections says which collections are searched for each answer of a conversation. Answers search
+        those that whoever asks has access to. NOT_FOUND: no such conversation or collection.
+        """
+        return await self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="SetConversationCollections",
+                service_name="fireside.v1.ConversationService",
+                input=SetConversationCollectionsRequest,
+                output=SetConversationCollectionsResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
     async def delete_conversation(
         self,
         request: DeleteConversationRequest,
@@ -552,6 +594,13 @@ class ConversationServiceSync(Protocol):
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
+    def set_conversation_collections(self, request: SetConversationCollectionsRequest, ctx: RequestContext[SetConversationCollectionsRequest, SetConversationCollectionsResponse], /) -> SetConversationCollectionsResponse:
+        """
+        SetConversationCollections says which collections are searched for each answer of a conversation. Answers search
+        those that whoever asks has access to. NOT_FOUND: no such conversation or collection.
+        """
+        raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
+
     def delete_conversation(self, request: DeleteConversationRequest, ctx: RequestContext[DeleteConversationRequest, DeleteConversationResponse], /) -> DeleteConversationResponse:
         """
         DeleteConversation hides a conversation and stops what runs in it. For 30 days it can be undeleted.
@@ -646,6 +695,17 @@ class ConversationServiceWSGIApplication(ConnectWSGIApplication):
                         stream_type=StreamType.UNARY,
                     ),
                     function=service.rename_conversation,
+                ),
+                "/fireside.v1.ConversationService/SetConversationCollections": EndpointSync.unary(
+                    method=MethodInfo(
+                        name="SetConversationCollections",
+                        service_name="fireside.v1.ConversationService",
+                        input=SetConversationCollectionsRequest,
+                        output=SetConversationCollectionsResponse,
+                        idempotency_level=IdempotencyLevel.UNKNOWN,
+                        stream_type=StreamType.UNARY,
+                    ),
+                    function=service.set_conversation_collections,
                 ),
                 "/fireside.v1.ConversationService/DeleteConversation": EndpointSync.unary(
                     method=MethodInfo(
@@ -849,6 +909,30 @@ class ConversationServiceClientSync(ConnectClientSync):
                 service_name="fireside.v1.ConversationService",
                 input=RenameConversationRequest,
                 output=RenameConversationResponse,
+                idempotency_level=IdempotencyLevel.UNKNOWN,
+                stream_type=StreamType.UNARY,
+            ),
+            headers=headers,
+            timeout_ms=timeout_ms,
+        )
+    def set_conversation_collections(
+        self,
+        request: SetConversationCollectionsRequest,
+        *,
+        headers: Headers | Mapping[str, str] | None = None, 
+        timeout_ms: int | None = None,
+    ) -> SetConversationCollectionsResponse:
+        """
+        SetConversationCollections says which collections are searched for each answer of a conversation. Answers search
+        those that whoever asks has access to. NOT_FOUND: no such conversation or collection.
+        """
+        return self.execute_unary(
+            request=request,
+            method=MethodInfo(
+                name="SetConversationCollections",
+                service_name="fireside.v1.ConversationService",
+                input=SetConversationCollectionsRequest,
+                output=SetConversationCollectionsResponse,
                 idempotency_level=IdempotencyLevel.UNKNOWN,
                 stream_type=StreamType.UNARY,
             ),

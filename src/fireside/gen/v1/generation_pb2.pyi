@@ -25,6 +25,7 @@ class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PHASE_LOADING: _ClassVar[Phase]
     PHASE_PREFILLING: _ClassVar[Phase]
     PHASE_WRITING: _ClassVar[Phase]
+    PHASE_SEARCHING: _ClassVar[Phase]
 GENERATION_STATE_UNSPECIFIED: GenerationState
 GENERATION_STATE_RUNNING: GenerationState
 GENERATION_STATE_ENDED: GenerationState
@@ -33,6 +34,7 @@ PHASE_QUEUED: Phase
 PHASE_LOADING: Phase
 PHASE_PREFILLING: Phase
 PHASE_WRITING: Phase
+PHASE_SEARCHING: Phase
 
 class SamplingOptions(_message.Message):
     __slots__ = ("temperature", "top_p", "max_tokens", "seed", "stop")
@@ -182,9 +184,11 @@ class Ended(_message.Message):
     def __init__(self, finish_reason: _Optional[_Union[_message_pb2.FinishReason, str]] = ..., error: _Optional[_Union[_message_pb2.Failure, _Mapping]] = ..., usage: _Optional[_Union[_message_pb2.Usage, _Mapping]] = ..., etag: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("phase", "queue_position")
+    __slots__ = ("phase", "queue_position", "source_count")
     PHASE_FIELD_NUMBER: _ClassVar[int]
     QUEUE_POSITION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_COUNT_FIELD_NUMBER: _ClassVar[int]
     phase: Phase
     queue_position: int
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., queue_position: _Optional[int] = ...) -> None: ...
+    source_count: int
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., queue_position: _Optional[int] = ..., source_count: _Optional[int] = ...) -> None: ...

@@ -27,7 +27,7 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66ireside/v1/message.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x02\n\x04Part\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.fireside.v1.TextPartH\x00\x12/\n\treasoning\x18\x02 \x01(\x0b\x32\x1a.fireside.v1.ReasoningPartH\x00\x12\'\n\x05image\x18\x03 \x01(\x0b\x32\x16.fireside.v1.ImagePartH\x00\x12%\n\x04\x66ile\x18\x04 \x01(\x0b\x32\x15.fireside.v1.FilePartH\x00\x12.\n\ttool_call\x18\x05 \x01(\x0b\x32\x19.fireside.v1.ToolCallPartH\x00\x12\x32\n\x0btool_result\x18\x06 \x01(\x0b\x32\x1b.fireside.v1.ToolResultPartH\x00\x12-\n\x08\x63itation\x18\x07 \x01(\x0b\x32\x19.fireside.v1.CitationPartH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"#\n\x08TextPart\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80`\"(\n\rReasoningPart\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80`\"D\n\tImagePart\x12\x1e\n\nmedia_type\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\x80\x01\x12\x17\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80`\"[\n\x08\x46ilePart\x12\x19\n\x07\x66ile_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nmedia_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\"Z\n\x0cToolCallPart\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\targuments\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\"X\n\x0eToolResultPart\x12\x1e\n\x0ctool_call_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12&\n\x06result\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"^\n\x0c\x43itationPart\x12\x1b\n\tsource_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x18\n\x05quote\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\"P\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x15\n\rcached_tokens\x18\x03 \x01(\r\"=\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\xca\x03\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tparent_id\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.fireside.v1.Role\x12 \n\x05parts\x18\x05 \x03(\x0b\x32\x11.fireside.v1.Part\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.fireside.v1.MessageState\x12\r\n\x05model\x18\x07 \x01(\t\x12\x15\n\rgeneration_id\x18\x08 \x01(\t\x12\x30\n\rfinish_reason\x18\t \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\n \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x0b \x01(\x0b\x32\x12.fireside.v1.Usage\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x13\n\x0bsibling_ids\x18\x0e \x03(\t\x12\x11\n\tauthor_id\x18\x0f \x01(\t\x12\x13\n\x0b\x61uthor_name\x18\x10 \x01(\t*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*`\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15MESSAGE_STATE_RUNNING\x10\x01\x12\x16\n\x12MESSAGE_STATE_DONE\x10\x02*\xd5\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46INISH_REASON_COMPLETE\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x19\n\x15\x46INISH_REASON_STOPPED\x10\x03\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x04\x12\x18\n\x14\x46INISH_REASON_FAILED\x10\x05\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x66ireside/v1/message.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\x03\n\x04Part\x12%\n\x04text\x18\x01 \x01(\x0b\x32\x15.fireside.v1.TextPartH\x00\x12/\n\treasoning\x18\x02 \x01(\x0b\x32\x1a.fireside.v1.ReasoningPartH\x00\x12\'\n\x05image\x18\x03 \x01(\x0b\x32\x16.fireside.v1.ImagePartH\x00\x12%\n\x04\x66ile\x18\x04 \x01(\x0b\x32\x15.fireside.v1.FilePartH\x00\x12.\n\ttool_call\x18\x05 \x01(\x0b\x32\x19.fireside.v1.ToolCallPartH\x00\x12\x32\n\x0btool_result\x18\x06 \x01(\x0b\x32\x1b.fireside.v1.ToolResultPartH\x00\x12-\n\x08\x63itation\x18\x07 \x01(\x0b\x32\x19.fireside.v1.CitationPartH\x00\x12\x31\n\ncollection\x18\x08 \x01(\x0b\x32\x1b.fireside.v1.CollectionPartH\x00\x12)\n\x06search\x18\t \x01(\x0b\x32\x17.fireside.v1.SearchPartH\x00\x42\r\n\x04kind\x12\x05\xbaH\x02\x08\x01\"#\n\x08TextPart\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80`\"(\n\rReasoningPart\x12\x17\n\x04text\x18\x01 \x01(\tB\t\xbaH\x06r\x04(\x80\x80`\"D\n\tImagePart\x12\x1e\n\nmedia_type\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x03\x18\x80\x01\x12\x17\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\x80\x80`\"\x90\x01\n\x08\x46ilePart\x12\x19\n\x07\x66ile_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xff\x01\x12\x1c\n\nmedia_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\x0b\x64ocument_id\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x15\n\x04size\x18\x05 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"H\n\x0e\x43ollectionPart\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x15\n\x04name\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"S\n\nSearchPart\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0f\n\x07sources\x18\x02 \x03(\t\x12\x15\n\rpassage_count\x18\x03 \x01(\x05\x12\x0e\n\x06unread\x18\x04 \x03(\t\"Z\n\x0cToolCallPart\x12\x14\n\x02id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1c\n\targuments\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@\"X\n\x0eToolResultPart\x12\x1e\n\x0ctool_call_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12&\n\x06result\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\xa3\x02\n\x0c\x43itationPart\x12\x1b\n\tsource_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x17\n\x05title\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04\x12\x18\n\x05quote\x18\x03 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04\x12\x17\n\x06number\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x18\n\x07\x66ile_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18@\x12\x1c\n\nmedia_type\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x15\n\x04page\x18\x07 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12!\n\x08headings\x18\x08 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x10\"\x05r\x03\x18\x80\x04\x12\x18\n\x07ordinal\x18\t \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1e\n\rcollection_id\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18@\"P\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x15\n\rcached_tokens\x18\x03 \x01(\r\"=\n\x07\x46\x61ilure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\tretryable\x18\x03 \x01(\x08\"\xca\x03\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x11\n\tparent_id\x18\x03 \x01(\t\x12\x1f\n\x04role\x18\x04 \x01(\x0e\x32\x11.fireside.v1.Role\x12 \n\x05parts\x18\x05 \x03(\x0b\x32\x11.fireside.v1.Part\x12(\n\x05state\x18\x06 \x01(\x0e\x32\x19.fireside.v1.MessageState\x12\r\n\x05model\x18\x07 \x01(\t\x12\x15\n\rgeneration_id\x18\x08 \x01(\t\x12\x30\n\rfinish_reason\x18\t \x01(\x0e\x32\x19.fireside.v1.FinishReason\x12#\n\x05\x65rror\x18\n \x01(\x0b\x32\x14.fireside.v1.Failure\x12!\n\x05usage\x18\x0b \x01(\x0b\x32\x12.fireside.v1.Usage\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x13\n\x0bsibling_ids\x18\x0e \x03(\t\x12\x11\n\tauthor_id\x18\x0f \x01(\t\x12\x13\n\x0b\x61uthor_name\x18\x10 \x01(\t*_\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bROLE_SYSTEM\x10\x01\x12\r\n\tROLE_USER\x10\x02\x12\x12\n\x0eROLE_ASSISTANT\x10\x03\x12\r\n\tROLE_TOOL\x10\x04*`\n\x0cMessageState\x12\x1d\n\x19MESSAGE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15MESSAGE_STATE_RUNNING\x10\x01\x12\x16\n\x12MESSAGE_STATE_DONE\x10\x02*\xd5\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46INISH_REASON_COMPLETE\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x19\n\x15\x46INISH_REASON_STOPPED\x10\x03\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x04\x12\x18\n\x14\x46INISH_REASON_FAILED\x10\x05\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +50,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FILEPART'].fields_by_name['name']._serialized_options = b'\272H\005r\003\030\377\001'
   _globals['_FILEPART'].fields_by_name['media_type']._loaded_options = None
   _globals['_FILEPART'].fields_by_name['media_type']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_FILEPART'].fields_by_name['document_id']._loaded_options = None
+  _globals['_FILEPART'].fields_by_name['document_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_FILEPART'].fields_by_name['size']._loaded_options = None
+  _globals['_FILEPART'].fields_by_name['size']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_COLLECTIONPART'].fields_by_name['collection_id']._loaded_options = None
+  _globals['_COLLECTIONPART'].fields_by_name['collection_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_COLLECTIONPART'].fields_by_name['name']._loaded_options = None
+  _globals['_COLLECTIONPART'].fields_by_name['name']._serialized_options = b'\272H\004r\002\030d'
   _globals['_TOOLCALLPART'].fields_by_name['id']._loaded_options = None
   _globals['_TOOLCALLPART'].fields_by_name['id']._serialized_options = b'\272H\005r\003\030\200\001'
   _globals['_TOOLCALLPART'].fields_by_name['name']._loaded_options = None
@@ -64,32 +72,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CITATIONPART'].fields_by_name['title']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_CITATIONPART'].fields_by_name['quote']._loaded_options = None
   _globals['_CITATIONPART'].fields_by_name['quote']._serialized_options = b'\272H\006r\004(\200\200\004'
-  _globals['_ROLE']._serialized_start=1599
-  _globals['_ROLE']._serialized_end=1694
-  _globals['_MESSAGESTATE']._serialized_start=1696
-  _globals['_MESSAGESTATE']._serialized_end=1792
-  _globals['_FINISHREASON']._serialized_start=1795
-  _globals['_FINISHREASON']._serialized_end=2008
+  _globals['_CITATIONPART'].fields_by_name['number']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['number']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_CITATIONPART'].fields_by_name['file_id']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['file_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_CITATIONPART'].fields_by_name['media_type']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['media_type']._serialized_options = b'\272H\005r\003\030\200\001'
+  _globals['_CITATIONPART'].fields_by_name['page']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['page']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_CITATIONPART'].fields_by_name['headings']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['headings']._serialized_options = b'\272H\014\222\001\t\020\020\"\005r\003\030\200\004'
+  _globals['_CITATIONPART'].fields_by_name['ordinal']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['ordinal']._serialized_options = b'\272H\004\032\002(\000'
+  _globals['_CITATIONPART'].fields_by_name['collection_id']._loaded_options = None
+  _globals['_CITATIONPART'].fields_by_name['collection_id']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_ROLE']._serialized_start=2104
+  _globals['_ROLE']._serialized_end=2199
+  _globals['_MESSAGESTATE']._serialized_start=2201
+  _globals['_MESSAGESTATE']._serialized_end=2297
+  _globals['_FINISHREASON']._serialized_start=2300
+  _globals['_FINISHREASON']._serialized_end=2513
   _globals['_PART']._serialized_start=135
-  _globals['_PART']._serialized_end=471
-  _globals['_TEXTPART']._serialized_start=473
-  _globals['_TEXTPART']._serialized_end=508
-  _globals['_REASONINGPART']._serialized_start=510
-  _globals['_REASONINGPART']._serialized_end=550
-  _globals['_IMAGEPART']._serialized_start=552
-  _globals['_IMAGEPART']._serialized_end=620
-  _globals['_FILEPART']._serialized_start=622
-  _globals['_FILEPART']._serialized_end=713
-  _globals['_TOOLCALLPART']._serialized_start=715
-  _globals['_TOOLCALLPART']._serialized_end=805
-  _globals['_TOOLRESULTPART']._serialized_start=807
-  _globals['_TOOLRESULTPART']._serialized_end=895
-  _globals['_CITATIONPART']._serialized_start=897
-  _globals['_CITATIONPART']._serialized_end=991
-  _globals['_USAGE']._serialized_start=993
-  _globals['_USAGE']._serialized_end=1073
-  _globals['_FAILURE']._serialized_start=1075
-  _globals['_FAILURE']._serialized_end=1136
-  _globals['_MESSAGE']._serialized_start=1139
-  _globals['_MESSAGE']._serialized_end=1597
+  _globals['_PART']._serialized_end=565
+  _globals['_TEXTPART']._serialized_start=567
+  _globals['_TEXTPART']._serialized_end=602
+  _globals['_REASONINGPART']._serialized_start=604
+  _globals['_REASONINGPART']._serialized_end=644
+  _globals['_IMAGEPART']._serialized_start=646
+  _globals['_IMAGEPART']._serialized_end=714
+  _globals['_FILEPART']._serialized_start=717
+  _globals['_FILEPART']._serialized_end=861
+  _globals['_COLLECTIONPART']._serialized_start=863
+  _globals['_COLLECTIONPART']._serialized_end=935
+  _globals['_SEARCHPART']._serialized_start=937
+  _globals['_SEARCHPART']._serialized_end=1020
+  _globals['_TOOLCALLPART']._serialized_start=1022
+  _globals['_TOOLCALLPART']._serialized_end=1112
+  _globals['_TOOLRESULTPART']._serialized_start=1114
+  _globals['_TOOLRESULTPART']._serialized_end=1202
+  _globals['_CITATIONPART']._serialized_start=1205
+  _globals['_CITATIONPART']._serialized_end=1496
+  _globals['_USAGE']._serialized_start=1498
+  _globals['_USAGE']._serialized_end=1578
+  _globals['_FAILURE']._serialized_start=1580
+  _globals['_FAILURE']._serialized_end=1641
+  _globals['_MESSAGE']._serialized_start=1644
+  _globals['_MESSAGE']._serialized_end=2102
 # @@protoc_insertion_point(module_scope)

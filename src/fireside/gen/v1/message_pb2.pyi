@@ -52,7 +52,7 @@ FINISH_REASON_FAILED: FinishReason
 FINISH_REASON_TOOL_CALLS: FinishReason
 
 class Part(_message.Message):
-    __slots__ = ("text", "reasoning", "image", "file", "tool_call", "tool_result", "citation")
+    __slots__ = ("text", "reasoning", "image", "file", "tool_call", "tool_result", "citation", "collection", "search")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     REASONING_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,8 @@ class Part(_message.Message):
     TOOL_CALL_FIELD_NUMBER: _ClassVar[int]
     TOOL_RESULT_FIELD_NUMBER: _ClassVar[int]
     CITATION_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
     text: TextPart
     reasoning: ReasoningPart
     image: ImagePart
@@ -67,7 +69,9 @@ class Part(_message.Message):
     tool_call: ToolCallPart
     tool_result: ToolResultPart
     citation: CitationPart
-    def __init__(self, text: _Optional[_Union[TextPart, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., image: _Optional[_Union[ImagePart, _Mapping]] = ..., file: _Optional[_Union[FilePart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallPart, _Mapping]] = ..., tool_result: _Optional[_Union[ToolResultPart, _Mapping]] = ..., citation: _Optional[_Union[CitationPart, _Mapping]] = ...) -> None: ...
+    collection: CollectionPart
+    search: SearchPart
+    def __init__(self, text: _Optional[_Union[TextPart, _Mapping]] = ..., reasoning: _Optional[_Union[ReasoningPart, _Mapping]] = ..., image: _Optional[_Union[ImagePart, _Mapping]] = ..., file: _Optional[_Union[FilePart, _Mapping]] = ..., tool_call: _Optional[_Union[ToolCallPart, _Mapping]] = ..., tool_result: _Optional[_Union[ToolResultPart, _Mapping]] = ..., citation: _Optional[_Union[CitationPart, _Mapping]] = ..., collection: _Optional[_Union[CollectionPart, _Mapping]] = ..., search: _Optional[_Union[SearchPart, _Mapping]] = ...) -> None: ...
 
 class TextPart(_message.Message):
     __slots__ = ("text",)
@@ -90,14 +94,38 @@ class ImagePart(_message.Message):
     def __init__(self, media_type: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class FilePart(_message.Message):
-    __slots__ = ("file_id", "name", "media_type")
+    __slots__ = ("file_id", "name", "media_type", "document_id", "size")
     FILE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
     file_id: str
     name: str
     media_type: str
-    def __init__(self, file_id: _Optional[str] = ..., name: _Optional[str] = ..., media_type: _Optional[str] = ...) -> None: ...
+    document_id: str
+    size: int
+    def __init__(self, file_id: _Optional[str] = ..., name: _Optional[str] = ..., media_type: _Optional[str] = ..., document_id: _Optional[str] = ..., size: _Optional[int] = ...) -> None: ...
+
+class CollectionPart(_message.Message):
+    __slots__ = ("collection_id", "name")
+    COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    collection_id: str
+    name: str
+    def __init__(self, collection_id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class SearchPart(_message.Message):
+    __slots__ = ("query", "sources", "passage_count", "unread")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    SOURCES_FIELD_NUMBER: _ClassVar[int]
+    PASSAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNREAD_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    sources: _containers.RepeatedScalarFieldContainer[str]
+    passage_count: int
+    unread: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, query: _Optional[str] = ..., sources: _Optional[_Iterable[str]] = ..., passage_count: _Optional[int] = ..., unread: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ToolCallPart(_message.Message):
     __slots__ = ("id", "name", "arguments")
@@ -118,14 +146,28 @@ class ToolResultPart(_message.Message):
     def __init__(self, tool_call_id: _Optional[str] = ..., result: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ...) -> None: ...
 
 class CitationPart(_message.Message):
-    __slots__ = ("source_id", "title", "quote")
+    __slots__ = ("source_id", "title", "quote", "number", "file_id", "media_type", "page", "headings", "ordinal", "collection_id")
     SOURCE_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     QUOTE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FILE_ID_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    HEADINGS_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    COLLECTION_ID_FIELD_NUMBER: _ClassVar[int]
     source_id: str
     title: str
     quote: str
-    def __init__(self, source_id: _Optional[str] = ..., title: _Optional[str] = ..., quote: _Optional[str] = ...) -> None: ...
+    number: int
+    file_id: str
+    media_type: str
+    page: int
+    headings: _containers.RepeatedScalarFieldContainer[str]
+    ordinal: int
+    collection_id: str
+    def __init__(self, source_id: _Optional[str] = ..., title: _Optional[str] = ..., quote: _Optional[str] = ..., number: _Optional[int] = ..., file_id: _Optional[str] = ..., media_type: _Optional[str] = ..., page: _Optional[int] = ..., headings: _Optional[_Iterable[str]] = ..., ordinal: _Optional[int] = ..., collection_id: _Optional[str] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("prompt_tokens", "completion_tokens", "cached_tokens")

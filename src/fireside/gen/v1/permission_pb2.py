@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66ireside/v1/permission.proto\x12\x0b\x66ireside.v1\x1a google/protobuf/descriptor.proto*\xcb\x02\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n\x11PERMISSION_PUBLIC\x10\x01\x12\x18\n\x14PERMISSION_SIGNED_IN\x10\x02\x12\x1a\n\x16PERMISSION_OWN_ACCOUNT\x10\x03\x12\x13\n\x0fPERMISSION_CHAT\x10\x04\x12\x1a\n\x16PERMISSION_READ_MODELS\x10\x05\x12\x14\n\x10PERMISSION_SHARE\x10\x06\x12\x17\n\x13PERMISSION_API_KEYS\x10\x07\x12\x1d\n\x19PERMISSION_MANAGE_RUNNERS\x10\x08\x12\x1c\n\x18PERMISSION_MANAGE_PEOPLE\x10\t\x12\x1c\n\x18PERMISSION_MANAGE_POLICY\x10\n\x12\x19\n\x15PERMISSION_READ_AUDIT\x10\x0b:M\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x17.fireside.v1.Permissionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x66ireside/v1/permission.proto\x12\x0b\x66ireside.v1\x1a google/protobuf/descriptor.proto*\x8a\x03\n\nPermission\x12\x1a\n\x16PERMISSION_UNSPECIFIED\x10\x00\x12\x15\n\x11PERMISSION_PUBLIC\x10\x01\x12\x18\n\x14PERMISSION_SIGNED_IN\x10\x02\x12\x1a\n\x16PERMISSION_OWN_ACCOUNT\x10\x03\x12\x13\n\x0fPERMISSION_CHAT\x10\x04\x12\x1a\n\x16PERMISSION_READ_MODELS\x10\x05\x12\x14\n\x10PERMISSION_SHARE\x10\x06\x12\x17\n\x13PERMISSION_API_KEYS\x10\x07\x12\x1d\n\x19PERMISSION_MANAGE_RUNNERS\x10\x08\x12\x1c\n\x18PERMISSION_MANAGE_PEOPLE\x10\t\x12\x1c\n\x18PERMISSION_MANAGE_POLICY\x10\n\x12\x19\n\x15PERMISSION_READ_AUDIT\x10\x0b\x12\x1d\n\x19PERMISSION_READ_KNOWLEDGE\x10\x0c\x12\x1e\n\x1aPERMISSION_WRITE_KNOWLEDGE\x10\r:M\n\npermission\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x17.fireside.v1.Permissionb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'fireside.v1.permission_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERMISSION']._serialized_start=80
-  _globals['_PERMISSION']._serialized_end=411
+  _globals['_PERMISSION']._serialized_end=474
 # @@protoc_insertion_point(module_scope)

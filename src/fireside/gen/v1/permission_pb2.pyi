@@ -19,6 +19,8 @@ class Permission(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PERMISSION_MANAGE_PEOPLE: _ClassVar[Permission]
     PERMISSION_MANAGE_POLICY: _ClassVar[Permission]
     PERMISSION_READ_AUDIT: _ClassVar[Permission]
+    PERMISSION_READ_KNOWLEDGE: _ClassVar[Permission]
+    PERMISSION_WRITE_KNOWLEDGE: _ClassVar[Permission]
 PERMISSION_UNSPECIFIED: Permission
 PERMISSION_PUBLIC: Permission
 PERMISSION_SIGNED_IN: Permission
@@ -31,5 +33,7 @@ PERMISSION_MANAGE_RUNNERS: Permission
 PERMISSION_MANAGE_PEOPLE: Permission
 PERMISSION_MANAGE_POLICY: Permission
 PERMISSION_READ_AUDIT: Permission
+PERMISSION_READ_KNOWLEDGE: Permission
+PERMISSION_WRITE_KNOWLEDGE: Permission
 PERMISSION_FIELD_NUMBER: _ClassVar[int]
 permission: _descriptor.FieldDescriptor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from fireside.store.migrations.schema import metadata
+from fireside.store.migrations.metadata import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -7,7 +7,8 @@ from pathlib import Path
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from fireside.store.migrations.schema import metadata
+from fireside.store.migrations.full_text import FULL_TEXT
+from fireside.store.migrations.metadata import metadata
 from fireside.store.migrations.triggers import TRIGGERS
 from fireside.store.revisions import HEAD
 
@@ -24,6 +25,7 @@ def render(dialect: str) -> str:
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements.extend(str(CreateIndex(index).compile(dialect=target)) for index in indexes)
     statements.extend(TRIGGERS[dialect])
+    statements.extend(FULL_TEXT[dialect])
     version = "\tversion_num VARCHAR(32) NOT NULL,\n\tCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)"
     statements += [
         f"CREATE TABLE alembic_version (\n{version}\n)",

@@ -11,9 +11,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -21,27 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-# Ids compare byte by byte on every database, whatever its locale.
-ID = Text().with_variant(Text(collation="C"), "postgresql")
-# SQLite counts by itself only in a column that is exactly INTEGER PRIMARY KEY.
-COUNTER = BigInteger().with_variant(Integer(), "sqlite")
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-def _owner(*, primary_key: bool = False, index: bool = False) -> Column[str]:
-    return Column(
-        "owner", ID, ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=primary_key, nullable=False,
-        index=index or None,
-    )  # fmt: skip
-
+from fireside.store.migrations.columns import COUNTER, ID, metadata, owner
 
 accounts = Table(
     "accounts",
@@ -73,7 +51,7 @@ conversations = Table(
     "conversations",
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
-    _owner(),
+    owner(),
     Column("title_folded", Text, nullable=False),
     Column("update_time", BigInteger, nullable=False),
     Column("delete_time", BigInteger),
@@ -114,7 +92,7 @@ generations = Table(
     "generations",
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
-    _owner(),
+    owner(),
     Column("conversation_id", ID, ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("message_id", ID, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
@@ -158,7 +136,7 @@ generation_events = Table(
 account_events = Table(
     "account_events",
     metadata,
-    _owner(primary_key=True),
+    owner(primary_key=True),
     Column("number", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("create_time", BigInteger, nullable=False, index=True),
     Column("record", LargeBinary, nullable=False),
@@ -168,7 +146,7 @@ account_events = Table(
 requests = Table(
     "requests",
     metadata,
-    _owner(primary_key=True),
+    owner(primary_key=True),
     Column("request_id", ID, primary_key=True, nullable=False),
     Column("method", Text, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
@@ -210,7 +188,7 @@ sessions = Table(
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
-    _owner(index=True),
+    owner(index=True),
     Column("last_use_time", BigInteger, nullable=False),
     Column("expire_time", BigInteger, nullable=False, index=True),
     # When it last proved who it is: by password, passkey or provider.
@@ -224,7 +202,7 @@ api_keys = Table(
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
     Column("token_hash", LargeBinary, nullable=False, unique=True),
-    _owner(index=True),
+    owner(index=True),
     Column("create_time", BigInteger, nullable=False),
     Column("last_use_time", BigInteger),
     Column("expire_time", BigInteger),
@@ -237,7 +215,7 @@ passkeys = Table(
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
     Column("credential_id", LargeBinary, nullable=False, unique=True),
-    _owner(index=True),
+    owner(index=True),
     Column("public_key", LargeBinary, nullable=False),
     Column("sign_count", BigInteger, nullable=False),
     Column("create_time", BigInteger, nullable=False),
@@ -249,7 +227,7 @@ passkeys = Table(
 recovery_codes = Table(
     "recovery_codes",
     metadata,
-    _owner(primary_key=True),
+    owner(primary_key=True),
     Column("code_hash", LargeBinary, primary_key=True, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -311,7 +289,7 @@ shares = Table(
 usage = Table(
     "usage",
     metadata,
-    _owner(primary_key=True),
+    owner(primary_key=True),
     # Days since the Unix epoch, in UTC.
     Column("day", BigInteger, primary_key=True, nullable=False, autoincrement=False),
     Column("messages", BigInteger, nullable=False),

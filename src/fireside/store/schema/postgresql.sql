@@ -34,6 +34,13 @@ CREATE INDEX ix_audit_events_actor_id_number ON audit_events (actor_id, number);
 
 CREATE INDEX ix_audit_events_time ON audit_events (time);
 
+CREATE TABLE blobs (
+	id TEXT COLLATE "C" NOT NULL,
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	CONSTRAINT pk_blobs PRIMARY KEY (id)
+);
+
 CREATE TABLE counters (
 	name TEXT COLLATE "C" NOT NULL,
 	value BIGINT NOT NULL,
@@ -48,6 +55,24 @@ CREATE TABLE groups (
 	CONSTRAINT pk_groups PRIMARY KEY (id),
 	CONSTRAINT uq_groups_name_folded UNIQUE (name_folded)
 );
+
+CREATE TABLE jobs (
+	id TEXT COLLATE "C" NOT NULL,
+	kind TEXT COLLATE "C" NOT NULL,
+	subject TEXT COLLATE "C" NOT NULL,
+	state SMALLINT NOT NULL,
+	run_time BIGINT NOT NULL,
+	lease_holder TEXT COLLATE "C" NOT NULL,
+	lease_until BIGINT NOT NULL,
+	attempts BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	payload BYTEA NOT NULL,
+	last_error TEXT NOT NULL,
+	CONSTRAINT pk_jobs PRIMARY KEY (id),
+	CONSTRAINT uq_jobs_kind_subject UNIQUE (kind, subject)
+);
+
+CREATE INDEX ix_jobs_state_run_time ON jobs (state, run_time);
 
 CREATE TABLE model_aliases (
 	alias TEXT COLLATE "C" NOT NULL,
@@ -103,6 +128,19 @@ CREATE TABLE api_keys (
 
 CREATE INDEX ix_api_keys_owner ON api_keys (owner);
 
+CREATE TABLE collections (
+	id TEXT COLLATE "C" NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	name_folded TEXT COLLATE "C" NOT NULL,
+	revision BIGINT NOT NULL,
+	change_seq BIGINT DEFAULT 0 NOT NULL,
+	update_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_collections PRIMARY KEY (id),
+	CONSTRAINT uq_collections_owner_name_folded UNIQUE (owner, name_folded),
+	CONSTRAINT fk_collections_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
 CREATE TABLE conversations (
 	id TEXT COLLATE "C" NOT NULL,
 	owner TEXT COLLATE "C" NOT NULL,
@@ -118,6 +156,25 @@ CREATE TABLE conversations (
 CREATE INDEX ix_conversations_deleted ON conversations (delete_time) WHERE delete_time IS NOT NULL;
 
 CREATE INDEX ix_conversations_live ON conversations (owner, update_time, id) WHERE delete_time IS NULL;
+
+CREATE TABLE files (
+	id TEXT COLLATE "C" NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	blob_id TEXT COLLATE "C" NOT NULL,
+	sha256 BYTEA NOT NULL,
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_files PRIMARY KEY (id),
+	CONSTRAINT fk_files_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_files_blob_id FOREIGN KEY(blob_id) REFERENCES blobs (id)
+);
+
+CREATE INDEX ix_files_blob_id ON files (blob_id);
+
+CREATE INDEX ix_files_owner ON files (owner);
+
+CREATE INDEX ix_files_sha256 ON files (sha256);
 
 CREATE TABLE group_members (
 	group_id TEXT COLLATE "C" NOT NULL,
@@ -209,6 +266,55 @@ CREATE TABLE usage (
 	CONSTRAINT fk_usage_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
 );
 
+CREATE TABLE collection_shares (
+	id TEXT COLLATE "C" NOT NULL,
+	collection_id TEXT COLLATE "C" NOT NULL,
+	account_id TEXT COLLATE "C",
+	group_id TEXT COLLATE "C",
+	role SMALLINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	CONSTRAINT pk_collection_shares PRIMARY KEY (id),
+	CONSTRAINT uq_collection_shares_collection_id_account_id UNIQUE (collection_id, account_id),
+	CONSTRAINT uq_collection_shares_collection_id_group_id UNIQUE (collection_id, group_id),
+	CONSTRAINT fk_collection_shares_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+	CONSTRAINT fk_collection_shares_account_id FOREIGN KEY(account_id) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_collection_shares_group_id FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_collection_shares_account_id ON collection_shares (account_id);
+
+CREATE INDEX ix_collection_shares_group_id ON collection_shares (group_id);
+
+CREATE TABLE conversation_files (
+	conversation_id TEXT COLLATE "C" NOT NULL,
+	file_id TEXT COLLATE "C" NOT NULL,
+	CONSTRAINT pk_conversation_files PRIMARY KEY (conversation_id, file_id),
+	CONSTRAINT fk_conversation_files_conversation_id FOREIGN KEY(conversation_id) REFERENCES conversations (id) ON DELETE CASCADE,
+	CONSTRAINT fk_conversation_files_file_id FOREIGN KEY(file_id) REFERENCES files (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_conversation_files_file_id ON conversation_files (file_id);
+
+CREATE TABLE documents (
+	id TEXT COLLATE "C" NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	collection_id TEXT COLLATE "C",
+	place TEXT COLLATE "C",
+	state SMALLINT NOT NULL,
+	ready_version BIGINT NOT NULL,
+	change_seq BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_documents PRIMARY KEY (id),
+	CONSTRAINT uq_documents_collection_id_place UNIQUE (collection_id, place),
+	CONSTRAINT fk_documents_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_documents_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_documents_collection_id_change_seq ON documents (collection_id, change_seq);
+
+CREATE INDEX ix_documents_owner ON documents (owner);
+
 CREATE TABLE generations (
 	id TEXT COLLATE "C" NOT NULL,
 	owner TEXT COLLATE "C" NOT NULL,
@@ -272,6 +378,52 @@ CREATE INDEX ix_shares_account_id ON shares (account_id);
 
 CREATE INDEX ix_shares_group_id ON shares (group_id);
 
+CREATE TABLE uploads (
+	id TEXT COLLATE "C" NOT NULL,
+	owner TEXT COLLATE "C" NOT NULL,
+	collection_id TEXT COLLATE "C",
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_uploads PRIMARY KEY (id),
+	CONSTRAINT fk_uploads_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_uploads_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_uploads_collection_id ON uploads (collection_id);
+
+CREATE INDEX ix_uploads_expire_time ON uploads (expire_time);
+
+CREATE INDEX ix_uploads_owner ON uploads (owner);
+
+CREATE TABLE chunks (
+	id BIGSERIAL NOT NULL,
+	document_id TEXT COLLATE "C" NOT NULL,
+	version BIGINT NOT NULL,
+	ordinal BIGINT NOT NULL,
+	scope TEXT COLLATE "C" NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_chunks PRIMARY KEY (id),
+	CONSTRAINT uq_chunks_document_id_version_ordinal UNIQUE (document_id, version, ordinal),
+	CONSTRAINT fk_chunks_document_id FOREIGN KEY(document_id) REFERENCES documents (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_chunks_scope_id ON chunks (scope, id);
+
+CREATE TABLE document_versions (
+	document_id TEXT COLLATE "C" NOT NULL,
+	version BIGINT NOT NULL,
+	file_id TEXT COLLATE "C" NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BYTEA NOT NULL,
+	CONSTRAINT pk_document_versions PRIMARY KEY (document_id, version),
+	CONSTRAINT fk_document_versions_document_id FOREIGN KEY(document_id) REFERENCES documents (id) ON DELETE CASCADE,
+	CONSTRAINT fk_document_versions_file_id FOREIGN KEY(file_id) REFERENCES files (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
+
 CREATE TABLE generation_events (
 	generation_id TEXT COLLATE "C" NOT NULL,
 	first_seq BIGINT NOT NULL,
@@ -281,17 +433,32 @@ CREATE TABLE generation_events (
 	CONSTRAINT fk_generation_events_generation_id FOREIGN KEY(generation_id) REFERENCES generations (id) ON DELETE CASCADE
 );
 
+CREATE TABLE chunk_vectors (
+	scope TEXT COLLATE "C" NOT NULL,
+	model TEXT COLLATE "C" NOT NULL,
+	chunk_id BIGINT NOT NULL,
+	vector BYTEA NOT NULL,
+	CONSTRAINT pk_chunk_vectors PRIMARY KEY (scope, model, chunk_id),
+	CONSTRAINT fk_chunk_vectors_chunk_id FOREIGN KEY(chunk_id) REFERENCES chunks (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_chunk_vectors_chunk_id ON chunk_vectors (chunk_id);
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'The audit log is only appended to.'; END $$;
 
 CREATE TRIGGER audit_events_no_change BEFORE UPDATE OR DELETE ON audit_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
 CREATE TRIGGER audit_events_no_truncate BEFORE TRUNCATE ON audit_events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TABLE chunk_text (chunk_id BIGINT NOT NULL, terms TSVECTOR NOT NULL, CONSTRAINT pk_chunk_text PRIMARY KEY (chunk_id), CONSTRAINT fk_chunk_text_chunk_id FOREIGN KEY (chunk_id) REFERENCES chunks (id) ON DELETE CASCADE);
+
+CREATE INDEX ix_chunk_text_terms ON chunk_text USING gin (terms);
+
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');
 
 INSERT INTO accounts (id) VALUES ('local');

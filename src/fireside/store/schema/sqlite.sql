@@ -33,6 +33,13 @@ CREATE INDEX ix_audit_events_actor_id_number ON audit_events (actor_id, number);
 
 CREATE INDEX ix_audit_events_time ON audit_events (time);
 
+CREATE TABLE blobs (
+	id TEXT NOT NULL,
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	CONSTRAINT pk_blobs PRIMARY KEY (id)
+);
+
 CREATE TABLE counters (
 	name TEXT NOT NULL,
 	value BIGINT NOT NULL,
@@ -48,6 +55,24 @@ CREATE TABLE groups (
 	CONSTRAINT pk_groups PRIMARY KEY (id),
 	CONSTRAINT uq_groups_name_folded UNIQUE (name_folded)
 );
+
+CREATE TABLE jobs (
+	id TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	state SMALLINT NOT NULL,
+	run_time BIGINT NOT NULL,
+	lease_holder TEXT NOT NULL,
+	lease_until BIGINT NOT NULL,
+	attempts BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	payload BLOB NOT NULL,
+	last_error TEXT NOT NULL,
+	CONSTRAINT pk_jobs PRIMARY KEY (id),
+	CONSTRAINT uq_jobs_kind_subject UNIQUE (kind, subject)
+);
+
+CREATE INDEX ix_jobs_state_run_time ON jobs (state, run_time);
 
 CREATE TABLE model_aliases (
 	alias TEXT NOT NULL,
@@ -104,6 +129,19 @@ CREATE TABLE api_keys (
 
 CREATE INDEX ix_api_keys_owner ON api_keys (owner);
 
+CREATE TABLE collections (
+	id TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	name_folded TEXT NOT NULL,
+	revision BIGINT NOT NULL,
+	change_seq BIGINT DEFAULT 0 NOT NULL,
+	update_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_collections PRIMARY KEY (id),
+	CONSTRAINT uq_collections_owner_name_folded UNIQUE (owner, name_folded),
+	CONSTRAINT fk_collections_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE
+);
+
 CREATE TABLE conversations (
 	id TEXT NOT NULL,
 	owner TEXT NOT NULL,
@@ -119,6 +157,25 @@ CREATE TABLE conversations (
 CREATE INDEX ix_conversations_deleted ON conversations (delete_time) WHERE delete_time IS NOT NULL;
 
 CREATE INDEX ix_conversations_live ON conversations (owner, update_time, id) WHERE delete_time IS NULL;
+
+CREATE TABLE files (
+	id TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	blob_id TEXT NOT NULL,
+	sha256 BLOB NOT NULL,
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_files PRIMARY KEY (id),
+	CONSTRAINT fk_files_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_files_blob_id FOREIGN KEY(blob_id) REFERENCES blobs (id)
+);
+
+CREATE INDEX ix_files_blob_id ON files (blob_id);
+
+CREATE INDEX ix_files_owner ON files (owner);
+
+CREATE INDEX ix_files_sha256 ON files (sha256);
 
 CREATE TABLE group_members (
 	group_id TEXT NOT NULL,
@@ -213,6 +270,56 @@ CREATE TABLE usage (
 )
  WITHOUT ROWID;
 
+CREATE TABLE collection_shares (
+	id TEXT NOT NULL,
+	collection_id TEXT NOT NULL,
+	account_id TEXT,
+	group_id TEXT,
+	role SMALLINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	CONSTRAINT pk_collection_shares PRIMARY KEY (id),
+	CONSTRAINT uq_collection_shares_collection_id_account_id UNIQUE (collection_id, account_id),
+	CONSTRAINT uq_collection_shares_collection_id_group_id UNIQUE (collection_id, group_id),
+	CONSTRAINT fk_collection_shares_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+	CONSTRAINT fk_collection_shares_account_id FOREIGN KEY(account_id) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_collection_shares_group_id FOREIGN KEY(group_id) REFERENCES groups (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_collection_shares_account_id ON collection_shares (account_id);
+
+CREATE INDEX ix_collection_shares_group_id ON collection_shares (group_id);
+
+CREATE TABLE conversation_files (
+	conversation_id TEXT NOT NULL,
+	file_id TEXT NOT NULL,
+	CONSTRAINT pk_conversation_files PRIMARY KEY (conversation_id, file_id),
+	CONSTRAINT fk_conversation_files_conversation_id FOREIGN KEY(conversation_id) REFERENCES conversations (id) ON DELETE CASCADE,
+	CONSTRAINT fk_conversation_files_file_id FOREIGN KEY(file_id) REFERENCES files (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_conversation_files_file_id ON conversation_files (file_id);
+
+CREATE TABLE documents (
+	id TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	collection_id TEXT,
+	place TEXT,
+	state SMALLINT NOT NULL,
+	ready_version BIGINT NOT NULL,
+	change_seq BIGINT NOT NULL,
+	update_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_documents PRIMARY KEY (id),
+	CONSTRAINT uq_documents_collection_id_place UNIQUE (collection_id, place),
+	CONSTRAINT fk_documents_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_documents_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_documents_collection_id_change_seq ON documents (collection_id, change_seq);
+
+CREATE INDEX ix_documents_owner ON documents (owner);
+
 CREATE TABLE generations (
 	id TEXT NOT NULL,
 	owner TEXT NOT NULL,
@@ -276,6 +383,52 @@ CREATE INDEX ix_shares_account_id ON shares (account_id);
 
 CREATE INDEX ix_shares_group_id ON shares (group_id);
 
+CREATE TABLE uploads (
+	id TEXT NOT NULL,
+	owner TEXT NOT NULL,
+	collection_id TEXT,
+	size BIGINT NOT NULL,
+	create_time BIGINT NOT NULL,
+	expire_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_uploads PRIMARY KEY (id),
+	CONSTRAINT fk_uploads_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
+	CONSTRAINT fk_uploads_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_uploads_collection_id ON uploads (collection_id);
+
+CREATE INDEX ix_uploads_expire_time ON uploads (expire_time);
+
+CREATE INDEX ix_uploads_owner ON uploads (owner);
+
+CREATE TABLE chunks (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+	document_id TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	ordinal BIGINT NOT NULL,
+	scope TEXT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT uq_chunks_document_id_version_ordinal UNIQUE (document_id, version, ordinal),
+	CONSTRAINT fk_chunks_document_id FOREIGN KEY(document_id) REFERENCES documents (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_chunks_scope_id ON chunks (scope, id);
+
+CREATE TABLE document_versions (
+	document_id TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	file_id TEXT NOT NULL,
+	create_time BIGINT NOT NULL,
+	record BLOB NOT NULL,
+	CONSTRAINT pk_document_versions PRIMARY KEY (document_id, version),
+	CONSTRAINT fk_document_versions_document_id FOREIGN KEY(document_id) REFERENCES documents (id) ON DELETE CASCADE,
+	CONSTRAINT fk_document_versions_file_id FOREIGN KEY(file_id) REFERENCES files (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_document_versions_file_id ON document_versions (file_id);
+
 CREATE TABLE generation_events (
 	generation_id TEXT NOT NULL,
 	first_seq BIGINT NOT NULL,
@@ -285,15 +438,31 @@ CREATE TABLE generation_events (
 	CONSTRAINT fk_generation_events_generation_id FOREIGN KEY(generation_id) REFERENCES generations (id) ON DELETE CASCADE
 );
 
+CREATE TABLE chunk_vectors (
+	scope TEXT NOT NULL,
+	model TEXT NOT NULL,
+	chunk_id BIGINT NOT NULL,
+	vector BLOB NOT NULL,
+	CONSTRAINT pk_chunk_vectors PRIMARY KEY (scope, model, chunk_id),
+	CONSTRAINT fk_chunk_vectors_chunk_id FOREIGN KEY(chunk_id) REFERENCES chunks (id) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_chunk_vectors_chunk_id ON chunk_vectors (chunk_id);
+
 CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT RAISE(ABORT, 'The audit log is only appended to.'); END;
 
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'The audit log is only appended to.'); END;
+
+CREATE VIRTUAL TABLE chunk_text USING fts5(scope, terms, detail = column, tokenize = 'unicode61 remove_diacritics 2');
+
+CREATE TRIGGER chunks_delete_text AFTER DELETE ON chunks BEGIN DELETE FROM chunk_text WHERE rowid = old.id; END;
 
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 
-INSERT INTO alembic_version (version_num) VALUES ('0003');
+INSERT INTO alembic_version (version_num) VALUES ('0004');
 
 INSERT INTO accounts (id) VALUES ('local');

@@ -104,6 +104,8 @@ export const accountTexts = {
   "keys.api.scope.manage_people": ["Manage people", "管理成员"],
   "keys.api.scope.manage_policy": ["Manage the server's policy", "管理服务器策略"],
   "keys.api.scope.read_audit": ["Read the audit log", "读取审计日志"],
+  "keys.api.scope.read_knowledge": ["Search and read the library", "搜索和阅读资料库"],
+  "keys.api.scope.write_knowledge": ["Upload files and keep collections", "上传文件并管理资料集"],
   "keys.api.expiry": ["When it ends", "有效期"],
   "keys.api.expiry.30": ["In 30 days", "30 天"],
   "keys.api.expiry.90": ["In 90 days", "90 天"],

@@ -179,6 +179,8 @@ export const adminTexts = {
   "permission.manage_people": ["Look after people and groups", "管理人员与群组"],
   "permission.manage_policy": ["Change the server's policy", "更改服务器策略"],
   "permission.read_audit": ["Read the audit log", "查看审计日志"],
+  "permission.read_knowledge": ["Search and read the library", "搜索和阅读资料库"],
+  "permission.write_knowledge": ["Upload files and keep collections", "上传文件并管理资料集"],
 
   // Limits.
   "limits.wrong": ["A whole number, or nothing for no limit.", "请填写整数，留空表示不限。"],

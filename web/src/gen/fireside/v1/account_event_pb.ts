@@ -6,8 +6,12 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Account } from "./account_pb";
 import { file_fireside_v1_account } from "./account_pb";
+import type { Collection } from "./collection_pb";
+import { file_fireside_v1_collection } from "./collection_pb";
 import type { Conversation } from "./conversation_pb";
 import { file_fireside_v1_conversation } from "./conversation_pb";
+import type { Document } from "./document_pb";
+import { file_fireside_v1_document } from "./document_pb";
 import type { Generation } from "./generation_pb";
 import { file_fireside_v1_generation } from "./generation_pb";
 import type { Presence } from "./share_pb";
@@ -18,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/account_event.proto.
  */
 export const file_fireside_v1_account_event: GenFile = /*@__PURE__*/
-  fileDesc("Ch9maXJlc2lkZS92MS9hY2NvdW50X2V2ZW50LnByb3RvEgtmaXJlc2lkZS52MSKSBAoMQWNjb3VudEV2ZW50Eg4KBmN1cnNvchgBIAEoCRIjCgVyZWFkeRgCIAEoCzISLmZpcmVzaWRlLnYxLlJlYWR5SAASOQoUY29udmVyc2F0aW9uX2NyZWF0ZWQYAyABKAsyGS5maXJlc2lkZS52MS5Db252ZXJzYXRpb25IABI5ChRjb252ZXJzYXRpb25fdXBkYXRlZBgEIAEoCzIZLmZpcmVzaWRlLnYxLkNvbnZlcnNhdGlvbkgAEh4KFGNvbnZlcnNhdGlvbl9kZWxldGVkGAUgASgJSAASNQoSZ2VuZXJhdGlvbl9zdGFydGVkGAYgASgLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbkgAEjMKEGdlbmVyYXRpb25fZW5kZWQYByABKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uSAASNAoObW9kZWxzX2NoYW5nZWQYCCABKAsyGi5maXJlc2lkZS52MS5Nb2RlbHNDaGFuZ2VkSAASMQoJaGVhcnRiZWF0GAkgASgLMhwuZmlyZXNpZGUudjEuRXZlbnRzSGVhcnRiZWF0SAASLwoPYWNjb3VudF91cGRhdGVkGAogASgLMhQuZmlyZXNpZGUudjEuQWNjb3VudEgAEikKCHByZXNlbmNlGAsgASgLMhUuZmlyZXNpZGUudjEuUHJlc2VuY2VIAEIGCgRraW5kIjEKBVJlYWR5EigKB3J1bm5pbmcYASADKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uIg8KDU1vZGVsc0NoYW5nZWQiEQoPRXZlbnRzSGVhcnRiZWF0YgZwcm90bzM", [file_fireside_v1_account, file_fireside_v1_conversation, file_fireside_v1_generation, file_fireside_v1_share]);
+  fileDesc("Ch9maXJlc2lkZS92MS9hY2NvdW50X2V2ZW50LnByb3RvEgtmaXJlc2lkZS52MSKaBQoMQWNjb3VudEV2ZW50Eg4KBmN1cnNvchgBIAEoCRIjCgVyZWFkeRgCIAEoCzISLmZpcmVzaWRlLnYxLlJlYWR5SAASOQoUY29udmVyc2F0aW9uX2NyZWF0ZWQYAyABKAsyGS5maXJlc2lkZS52MS5Db252ZXJzYXRpb25IABI5ChRjb252ZXJzYXRpb25fdXBkYXRlZBgEIAEoCzIZLmZpcmVzaWRlLnYxLkNvbnZlcnNhdGlvbkgAEh4KFGNvbnZlcnNhdGlvbl9kZWxldGVkGAUgASgJSAASNQoSZ2VuZXJhdGlvbl9zdGFydGVkGAYgASgLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbkgAEjMKEGdlbmVyYXRpb25fZW5kZWQYByABKAsyFy5maXJlc2lkZS52MS5HZW5lcmF0aW9uSAASNAoObW9kZWxzX2NoYW5nZWQYCCABKAsyGi5maXJlc2lkZS52MS5Nb2RlbHNDaGFuZ2VkSAASMQoJaGVhcnRiZWF0GAkgASgLMhwuZmlyZXNpZGUudjEuRXZlbnRzSGVhcnRiZWF0SAASLwoPYWNjb3VudF91cGRhdGVkGAogASgLMhQuZmlyZXNpZGUudjEuQWNjb3VudEgAEikKCHByZXNlbmNlGAsgASgLMhUuZmlyZXNpZGUudjEuUHJlc2VuY2VIABIxChBkb2N1bWVudF9jaGFuZ2VkGAwgASgLMhUuZmlyZXNpZGUudjEuRG9jdW1lbnRIABI1ChJjb2xsZWN0aW9uX2NoYW5nZWQYDSABKAsyFy5maXJlc2lkZS52MS5Db2xsZWN0aW9uSAASHAoSY29sbGVjdGlvbl9yZW1vdmVkGA4gASgJSABCBgoEa2luZCIxCgVSZWFkeRIoCgdydW5uaW5nGAEgAygLMhcuZmlyZXNpZGUudjEuR2VuZXJhdGlvbiIPCg1Nb2RlbHNDaGFuZ2VkIhEKD0V2ZW50c0hlYXJ0YmVhdGIGcHJvdG8z", [file_fireside_v1_account, file_fireside_v1_collection, file_fireside_v1_conversation, file_fireside_v1_document, file_fireside_v1_generation, file_fireside_v1_share]);
 
 /**
  * AccountEvent is one change that every tab and client of an account wants to know of.
@@ -118,6 +122,30 @@ export type AccountEvent = Message<"fireside.v1.AccountEvent"> & {
      */
     value: Presence;
     case: "presence";
+  } | {
+    /**
+     * A document is at another state or further on. Not stored.
+     *
+     * @generated from field: fireside.v1.Document document_changed = 12;
+     */
+    value: Document;
+    case: "documentChanged";
+  } | {
+    /**
+     * A collection that the account may search was made, changed or shared with it.
+     *
+     * @generated from field: fireside.v1.Collection collection_changed = 13;
+     */
+    value: Collection;
+    case: "collectionChanged";
+  } | {
+    /**
+     * A collection was deleted, or is not shared with the account any more: its id.
+     *
+     * @generated from field: string collection_removed = 14;
+     */
+    value: string;
+    case: "collectionRemoved";
   } | { case: undefined; value?: undefined };
 };
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/conversation.proto.
  */
 export const file_fireside_v1_conversation: GenFile = /*@__PURE__*/
-  fileDesc("Ch5maXJlc2lkZS92MS9jb252ZXJzYXRpb24ucHJvdG8SC2ZpcmVzaWRlLnYxIr4CCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDQoFbW9kZWwYAyABKAkSFwoPaGVhZF9tZXNzYWdlX2lkGAQgASgJEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkSDgoGc2hhcmVkGAkgASgIEiYKBmFjY2VzcxgKIAEoDjIWLmZpcmVzaWRlLnYxLlNoYXJlUm9sZRISCgpvd25lcl9uYW1lGAsgASgJYgZwcm90bzM", [file_fireside_v1_share, file_google_protobuf_timestamp]);
+  fileDesc("Ch5maXJlc2lkZS92MS9jb252ZXJzYXRpb24ucHJvdG8SC2ZpcmVzaWRlLnYxItYCCgxDb252ZXJzYXRpb24SCgoCaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDQoFbW9kZWwYAyABKAkSFwoPaGVhZF9tZXNzYWdlX2lkGAQgASgJEi8KC2NyZWF0ZV90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZGVsZXRlX3RpbWUYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYCCABKAkSDgoGc2hhcmVkGAkgASgIEiYKBmFjY2VzcxgKIAEoDjIWLmZpcmVzaWRlLnYxLlNoYXJlUm9sZRISCgpvd25lcl9uYW1lGAsgASgJEhYKDmNvbGxlY3Rpb25faWRzGAwgAygJYgZwcm90bzM", [file_fireside_v1_share, file_google_protobuf_timestamp]);
 
 /**
  * Conversation is a tree of messages with one branch selected.
@@ -98,6 +98,13 @@ export type Conversation = Message<"fireside.v1.Conversation"> & {
    * @generated from field: string owner_name = 11;
    */
   ownerName: string;
+
+  /**
+   * Collections that are searched for each answer.
+   *
+   * @generated from field: repeated string collection_ids = 12;
+   */
+  collectionIds: string[];
 };
 
 /**

@@ -14,7 +14,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/message.proto.
  */
 export const file_fireside_v1_message: GenFile = /*@__PURE__*/
-  fileDesc("ChlmaXJlc2lkZS92MS9tZXNzYWdlLnByb3RvEgtmaXJlc2lkZS52MSLJAgoEUGFydBIlCgR0ZXh0GAEgASgLMhUuZmlyZXNpZGUudjEuVGV4dFBhcnRIABIvCglyZWFzb25pbmcYAiABKAsyGi5maXJlc2lkZS52MS5SZWFzb25pbmdQYXJ0SAASJwoFaW1hZ2UYAyABKAsyFi5maXJlc2lkZS52MS5JbWFnZVBhcnRIABIlCgRmaWxlGAQgASgLMhUuZmlyZXNpZGUudjEuRmlsZVBhcnRIABIuCgl0b29sX2NhbGwYBSABKAsyGS5maXJlc2lkZS52MS5Ub29sQ2FsbFBhcnRIABIyCgt0b29sX3Jlc3VsdBgGIAEoCzIbLmZpcmVzaWRlLnYxLlRvb2xSZXN1bHRQYXJ0SAASLQoIY2l0YXRpb24YByABKAsyGS5maXJlc2lkZS52MS5DaXRhdGlvblBhcnRIAEIGCgRraW5kIhgKCFRleHRQYXJ0EgwKBHRleHQYASABKAkiHQoNUmVhc29uaW5nUGFydBIMCgR0ZXh0GAEgASgJIi0KCUltYWdlUGFydBISCgptZWRpYV90eXBlGAEgASgJEgwKBGRhdGEYAiABKAwiPQoIRmlsZVBhcnQSDwoHZmlsZV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCm1lZGlhX3R5cGUYAyABKAkiOwoMVG9vbENhbGxQYXJ0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk4KDlRvb2xSZXN1bHRQYXJ0EhQKDHRvb2xfY2FsbF9pZBgBIAEoCRImCgZyZXN1bHQYAiABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUiPwoMQ2l0YXRpb25QYXJ0EhEKCXNvdXJjZV9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVxdW90ZRgDIAEoCSJQCgVVc2FnZRIVCg1wcm9tcHRfdG9rZW5zGAEgASgNEhkKEWNvbXBsZXRpb25fdG9rZW5zGAIgASgNEhUKDWNhY2hlZF90b2tlbnMYAyABKA0iPQoHRmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIRCglyZXRyeWFibGUYAyABKAgiygMKB01lc3NhZ2USCgoCaWQYASABKAkSFwoPY29udmVyc2F0aW9uX2lkGAIgASgJEhEKCXBhcmVudF9pZBgDIAEoCRIfCgRyb2xlGAQgASgOMhEuZmlyZXNpZGUudjEuUm9sZRIgCgVwYXJ0cxgFIAMoCzIRLmZpcmVzaWRlLnYxLlBhcnQSKAoFc3RhdGUYBiABKA4yGS5maXJlc2lkZS52MS5NZXNzYWdlU3RhdGUSDQoFbW9kZWwYByABKAkSFQoNZ2VuZXJhdGlvbl9pZBgIIAEoCRIwCg1maW5pc2hfcmVhc29uGAkgASgOMhkuZmlyZXNpZGUudjEuRmluaXNoUmVhc29uEiMKBWVycm9yGAogASgLMhQuZmlyZXNpZGUudjEuRmFpbHVyZRIhCgV1c2FnZRgLIAEoCzISLmZpcmVzaWRlLnYxLlVzYWdlEi8KC2NyZWF0ZV90aW1lGAwgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGA0gASgJEhMKC3NpYmxpbmdfaWRzGA4gAygJEhEKCWF1dGhvcl9pZBgPIAEoCRITCgthdXRob3JfbmFtZRgQIAEoCSpfCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1NZU1RFTRABEg0KCVJPTEVfVVNFUhACEhIKDlJPTEVfQVNTSVNUQU5UEAMSDQoJUk9MRV9UT09MEAQqYAoMTWVzc2FnZVN0YXRlEh0KGU1FU1NBR0VfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVNRVNTQUdFX1NUQVRFX1JVTk5JTkcQARIWChJNRVNTQUdFX1NUQVRFX0RPTkUQAirVAQoMRmluaXNoUmVhc29uEh0KGUZJTklTSF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZGSU5JU0hfUkVBU09OX0NPTVBMRVRFEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIZChVGSU5JU0hfUkVBU09OX1NUT1BQRUQQAxIdChlGSU5JU0hfUkVBU09OX0lOVEVSUlVQVEVEEAQSGAoURklOSVNIX1JFQVNPTl9GQUlMRUQQBRIcChhGSU5JU0hfUkVBU09OX1RPT0xfQ0FMTFMQBmIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("ChlmaXJlc2lkZS92MS9tZXNzYWdlLnByb3RvEgtmaXJlc2lkZS52MSKnAwoEUGFydBIlCgR0ZXh0GAEgASgLMhUuZmlyZXNpZGUudjEuVGV4dFBhcnRIABIvCglyZWFzb25pbmcYAiABKAsyGi5maXJlc2lkZS52MS5SZWFzb25pbmdQYXJ0SAASJwoFaW1hZ2UYAyABKAsyFi5maXJlc2lkZS52MS5JbWFnZVBhcnRIABIlCgRmaWxlGAQgASgLMhUuZmlyZXNpZGUudjEuRmlsZVBhcnRIABIuCgl0b29sX2NhbGwYBSABKAsyGS5maXJlc2lkZS52MS5Ub29sQ2FsbFBhcnRIABIyCgt0b29sX3Jlc3VsdBgGIAEoCzIbLmZpcmVzaWRlLnYxLlRvb2xSZXN1bHRQYXJ0SAASLQoIY2l0YXRpb24YByABKAsyGS5maXJlc2lkZS52MS5DaXRhdGlvblBhcnRIABIxCgpjb2xsZWN0aW9uGAggASgLMhsuZmlyZXNpZGUudjEuQ29sbGVjdGlvblBhcnRIABIpCgZzZWFyY2gYCSABKAsyFy5maXJlc2lkZS52MS5TZWFyY2hQYXJ0SABCBgoEa2luZCIYCghUZXh0UGFydBIMCgR0ZXh0GAEgASgJIh0KDVJlYXNvbmluZ1BhcnQSDAoEdGV4dBgBIAEoCSItCglJbWFnZVBhcnQSEgoKbWVkaWFfdHlwZRgBIAEoCRIMCgRkYXRhGAIgASgMImAKCEZpbGVQYXJ0Eg8KB2ZpbGVfaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgptZWRpYV90eXBlGAMgASgJEhMKC2RvY3VtZW50X2lkGAQgASgJEgwKBHNpemUYBSABKAMiNQoOQ29sbGVjdGlvblBhcnQSFQoNY29sbGVjdGlvbl9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIlMKClNlYXJjaFBhcnQSDQoFcXVlcnkYASABKAkSDwoHc291cmNlcxgCIAMoCRIVCg1wYXNzYWdlX2NvdW50GAMgASgFEg4KBnVucmVhZBgEIAMoCSI7CgxUb29sQ2FsbFBhcnQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhcmd1bWVudHMYAyABKAkiTgoOVG9vbFJlc3VsdFBhcnQSFAoMdG9vbF9jYWxsX2lkGAEgASgJEiYKBnJlc3VsdBgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZSK8AQoMQ2l0YXRpb25QYXJ0EhEKCXNvdXJjZV9pZBgBIAEoCRINCgV0aXRsZRgCIAEoCRINCgVxdW90ZRgDIAEoCRIOCgZudW1iZXIYBCABKAUSDwoHZmlsZV9pZBgFIAEoCRISCgptZWRpYV90eXBlGAYgASgJEgwKBHBhZ2UYByABKAUSEAoIaGVhZGluZ3MYCCADKAkSDwoHb3JkaW5hbBgJIAEoBRIVCg1jb2xsZWN0aW9uX2lkGAogASgJIlAKBVVzYWdlEhUKDXByb21wdF90b2tlbnMYASABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAiABKA0SFQoNY2FjaGVkX3Rva2VucxgDIAEoDSI9CgdGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhEKCXJldHJ5YWJsZRgDIAEoCCLKAwoHTWVzc2FnZRIKCgJpZBgBIAEoCRIXCg9jb252ZXJzYXRpb25faWQYAiABKAkSEQoJcGFyZW50X2lkGAMgASgJEh8KBHJvbGUYBCABKA4yES5maXJlc2lkZS52MS5Sb2xlEiAKBXBhcnRzGAUgAygLMhEuZmlyZXNpZGUudjEuUGFydBIoCgVzdGF0ZRgGIAEoDjIZLmZpcmVzaWRlLnYxLk1lc3NhZ2VTdGF0ZRINCgVtb2RlbBgHIAEoCRIVCg1nZW5lcmF0aW9uX2lkGAggASgJEjAKDWZpbmlzaF9yZWFzb24YCSABKA4yGS5maXJlc2lkZS52MS5GaW5pc2hSZWFzb24SIwoFZXJyb3IYCiABKAsyFC5maXJlc2lkZS52MS5GYWlsdXJlEiEKBXVzYWdlGAsgASgLMhIuZmlyZXNpZGUudjEuVXNhZ2USLwoLY3JlYXRlX3RpbWUYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGV0YWcYDSABKAkSEwoLc2libGluZ19pZHMYDiADKAkSEQoJYXV0aG9yX2lkGA8gASgJEhMKC2F1dGhvcl9uYW1lGBAgASgJKl8KBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfU1lTVEVNEAESDQoJUk9MRV9VU0VSEAISEgoOUk9MRV9BU1NJU1RBTlQQAxINCglST0xFX1RPT0wQBCpgCgxNZXNzYWdlU3RhdGUSHQoZTUVTU0FHRV9TVEFURV9VTlNQRUNJRklFRBAAEhkKFU1FU1NBR0VfU1RBVEVfUlVOTklORxABEhYKEk1FU1NBR0VfU1RBVEVfRE9ORRACKtUBCgxGaW5pc2hSZWFzb24SHQoZRklOSVNIX1JFQVNPTl9VTlNQRUNJRklFRBAAEhoKFkZJTklTSF9SRUFTT05fQ09NUExFVEUQARIYChRGSU5JU0hfUkVBU09OX0xFTkdUSBACEhkKFUZJTklTSF9SRUFTT05fU1RPUFBFRBADEh0KGUZJTklTSF9SRUFTT05fSU5URVJSVVBURUQQBBIYChRGSU5JU0hfUkVBU09OX0ZBSUxFRBAFEhwKGEZJTklTSF9SRUFTT05fVE9PTF9DQUxMUxAGYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * Part is one typed piece of a message. A message is a list of parts, in reading order.
@@ -83,6 +83,22 @@ export type Part = Message$1<"fireside.v1.Part"> & {
      */
     value: CitationPart;
     case: "citation";
+  } | {
+    /**
+     * A collection that is to be searched for the answer.
+     *
+     * @generated from field: fireside.v1.CollectionPart collection = 8;
+     */
+    value: CollectionPart;
+    case: "collection";
+  } | {
+    /**
+     * What was searched for the answer, and what came of it.
+     *
+     * @generated from field: fireside.v1.SearchPart search = 9;
+     */
+    value: SearchPart;
+    case: "search";
   } | { case: undefined; value?: undefined };
 };
 
@@ -189,6 +205,20 @@ export type FilePart = Message$1<"fireside.v1.FilePart"> & {
    * @generated from field: string media_type = 3;
    */
   mediaType: string;
+
+  /**
+   * The document that it is read as; empty when there is none. Filled in by the server.
+   *
+   * @generated from field: string document_id = 4;
+   */
+  documentId: string;
+
+  /**
+   * Bytes. Filled in by the server.
+   *
+   * @generated from field: int64 size = 5;
+   */
+  size: bigint;
 };
 
 /**
@@ -197,6 +227,76 @@ export type FilePart = Message$1<"fireside.v1.FilePart"> & {
  */
 export const FilePartSchema: GenMessage<FilePart> = /*@__PURE__*/
   messageDesc(file_fireside_v1_message, 4);
+
+/**
+ * CollectionPart names a collection to search.
+ *
+ * @generated from message fireside.v1.CollectionPart
+ */
+export type CollectionPart = Message$1<"fireside.v1.CollectionPart"> & {
+  /**
+   * The collection's id.
+   *
+   * @generated from field: string collection_id = 1;
+   */
+  collectionId: string;
+
+  /**
+   * Its name when the message was written.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message fireside.v1.CollectionPart.
+ * Use `create(CollectionPartSchema)` to create a new message.
+ */
+export const CollectionPartSchema: GenMessage<CollectionPart> = /*@__PURE__*/
+  messageDesc(file_fireside_v1_message, 5);
+
+/**
+ * SearchPart is what was searched before an answer was written.
+ *
+ * @generated from message fireside.v1.SearchPart
+ */
+export type SearchPart = Message$1<"fireside.v1.SearchPart"> & {
+  /**
+   * What was looked for.
+   *
+   * @generated from field: string query = 1;
+   */
+  query: string;
+
+  /**
+   * The names of the collections and files that were searched.
+   *
+   * @generated from field: repeated string sources = 2;
+   */
+  sources: string[];
+
+  /**
+   * How many passages were given to the model; 0 when nothing relevant was found.
+   *
+   * @generated from field: int32 passage_count = 3;
+   */
+  passageCount: number;
+
+  /**
+   * Names of files that were not read in time, or cannot be read, and so were not searched.
+   *
+   * @generated from field: repeated string unread = 4;
+   */
+  unread: string[];
+};
+
+/**
+ * Describes the message fireside.v1.SearchPart.
+ * Use `create(SearchPartSchema)` to create a new message.
+ */
+export const SearchPartSchema: GenMessage<SearchPart> = /*@__PURE__*/
+  messageDesc(file_fireside_v1_message, 6);
 
 /**
  * ToolCallPart is a request by the model to call a tool.
@@ -231,7 +331,7 @@ export type ToolCallPart = Message$1<"fireside.v1.ToolCallPart"> & {
  * Use `create(ToolCallPartSchema)` to create a new message.
  */
 export const ToolCallPartSchema: GenMessage<ToolCallPart> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 5);
+  messageDesc(file_fireside_v1_message, 7);
 
 /**
  * ToolResultPart is what a tool returned.
@@ -259,7 +359,7 @@ export type ToolResultPart = Message$1<"fireside.v1.ToolResultPart"> & {
  * Use `create(ToolResultPartSchema)` to create a new message.
  */
 export const ToolResultPartSchema: GenMessage<ToolResultPart> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 6);
+  messageDesc(file_fireside_v1_message, 8);
 
 /**
  * CitationPart points at a passage of a source.
@@ -268,7 +368,7 @@ export const ToolResultPartSchema: GenMessage<ToolResultPart> = /*@__PURE__*/
  */
 export type CitationPart = Message$1<"fireside.v1.CitationPart"> & {
   /**
-   * The source's id.
+   * The source's id: a document's.
    *
    * @generated from field: string source_id = 1;
    */
@@ -287,6 +387,55 @@ export type CitationPart = Message$1<"fireside.v1.CitationPart"> & {
    * @generated from field: string quote = 3;
    */
   quote: string;
+
+  /**
+   * The number by which the answer's text refers to it, as `[1]`; from 1.
+   *
+   * @generated from field: int32 number = 4;
+   */
+  number: number;
+
+  /**
+   * The file, to open it.
+   *
+   * @generated from field: string file_id = 5;
+   */
+  fileId: string;
+
+  /**
+   * IANA media type of the file.
+   *
+   * @generated from field: string media_type = 6;
+   */
+  mediaType: string;
+
+  /**
+   * The page that the passage begins on, from 1; 0 where there are no pages.
+   *
+   * @generated from field: int32 page = 7;
+   */
+  page: number;
+
+  /**
+   * The headings that it stands under, the outermost first.
+   *
+   * @generated from field: repeated string headings = 8;
+   */
+  headings: string[];
+
+  /**
+   * Position of the passage within the document, from 0.
+   *
+   * @generated from field: int32 ordinal = 9;
+   */
+  ordinal: number;
+
+  /**
+   * The collection; empty for an attachment.
+   *
+   * @generated from field: string collection_id = 10;
+   */
+  collectionId: string;
 };
 
 /**
@@ -294,7 +443,7 @@ export type CitationPart = Message$1<"fireside.v1.CitationPart"> & {
  * Use `create(CitationPartSchema)` to create a new message.
  */
 export const CitationPartSchema: GenMessage<CitationPart> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 7);
+  messageDesc(file_fireside_v1_message, 9);
 
 /**
  * Usage counts tokens, as the runner reports them.
@@ -329,7 +478,7 @@ export type Usage = Message$1<"fireside.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 8);
+  messageDesc(file_fireside_v1_message, 10);
 
 /**
  * Failure says why a generation failed, in a form that a program and a person can use.
@@ -364,7 +513,7 @@ export type Failure = Message$1<"fireside.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 9);
+  messageDesc(file_fireside_v1_message, 11);
 
 /**
  * Message is one node of a conversation's tree.
@@ -490,7 +639,7 @@ export type Message = Message$1<"fireside.v1.Message"> & {
  * Use `create(MessageSchema)` to create a new message.
  */
 export const MessageSchema: GenMessage<Message> = /*@__PURE__*/
-  messageDesc(file_fireside_v1_message, 10);
+  messageDesc(file_fireside_v1_message, 12);
 
 /**
  * Role says who wrote a message.
