@@ -1,14 +1,16 @@
 // Makes what a view sees of a message from the record and from how its order stands. The same input gives the same
 // object, and content that only grew keeps its epoch, so that a view renders no more than what is new.
 
-import { toJsonString } from "@bufbuild/protobuf";
+import { equals, toJsonString } from "@bufbuild/protobuf";
 import { timestampMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 
 import { Phase, type Heartbeat } from "../gen/fireside/v1/generation_pb.ts";
-import { FinishReason, MessageState, Role, type Message, type Part } from "../gen/fireside/v1/message_pb.ts";
+import { FinishReason, MessageState, PartSchema, Role } from "../gen/fireside/v1/message_pb.ts";
+import type { CitationPart, FilePart, Message, Part } from "../gen/fireside/v1/message_pb.ts";
 import { modelError } from "./errors.ts";
 import type { Pending } from "./pending.ts";
-import type { Activity, AppError, Finish, MessageRole, MessageStatus, MessageView, PartView } from "./types.ts";
+import type { CitationView, FileView, PartView } from "./part-types.ts";
+import type { Activity, AppError, Finish, MessageRole, MessageStatus, MessageView } from "./types.ts";
 
 export interface ViewInput {
   readonly message: Message;
@@ -55,6 +57,7 @@ const PHASES: Record<Phase, Activity["phase"]> = {
   [Phase.LOADING]: "loading",
   [Phase.PREFILLING]: "reading",
   [Phase.WRITING]: "writing",
+  [Phase.SEARCHING]: "searching",
 };
 
 /** The views of one conversation's messages. */
@@ -125,6 +128,7 @@ function sameInput(a: ViewInput, b: ViewInput): boolean {
     a.readOnly === b.readOnly &&
     a.heartbeat?.phase === b.heartbeat?.phase &&
     a.heartbeat?.queuePosition === b.heartbeat?.queuePosition &&
+    a.heartbeat?.sourceCount === b.heartbeat?.sourceCount &&
     (a.siblings === b.siblings ||
       (a.siblings.length === b.siblings.length && a.siblings.every((id, index) => id === b.siblings[index])))
   );
@@ -140,6 +144,7 @@ export function extendsMessage(before: Message, after: Message): boolean {
       if (part === next) return true;
       const text = textOf(part);
       const more = next?.kind.case === part.kind.case ? textOf(next) : null;
+      if (next !== undefined && text === null) return equals(PartSchema, part, next);
       if (text === null || more === null) return false;
       return index === last ? more.startsWith(text) : more === text;
     })
@@ -151,6 +156,11 @@ function textOf(part: Part | undefined): string | null {
   return part?.kind.case === "text" || part?.kind.case === "reasoning" ? part.kind.value.text : null;
 }
 
+/** Whether there is anything but what was searched: the sources come before the first word. */
+function hasBegun(message: Message): boolean {
+  return message.parts.some(({ kind }) => kind.case !== "search" && kind.case !== "citation");
+}
+
 /** The number of characters that a message shows. */
 export function lengthOf(message: Message): number {
   return message.parts.reduce((sum, part) => sum + (textOf(part)?.length ?? 1), 0);
@@ -160,18 +170,24 @@ function statusOf({ message, pending }: ViewInput): MessageStatus {
   if (message.role === Role.USER) return pending ?? "done";
   if (pending === "unsent") return "unsent";
   if (message.state !== MessageState.RUNNING) return "done";
-  return message.parts.length === 0 ? "waiting" : "streaming";
+  return hasBegun(message) ? "streaming" : "waiting";
 }
 
 function activityOf({ heartbeat, pending }: ViewInput, status: MessageStatus): Activity | null {
-  if (status === "waiting") {
-    return { phase: PHASES[heartbeat?.phase ?? 0], queuePosition: heartbeat?.queuePosition ?? 0 };
-  }
+  if (status === "waiting") return doing(heartbeat);
   if (status !== "streaming") return null;
   // A continued answer has text already while its prompt is being read.
-  if (pending === "sending" && heartbeat === null) return { phase: "starting", queuePosition: 0 };
+  if (pending === "sending" && heartbeat === null) return doing(null);
   if (heartbeat === null || heartbeat.phase === Phase.WRITING) return null;
-  return { phase: PHASES[heartbeat.phase], queuePosition: heartbeat.queuePosition };
+  return doing(heartbeat);
+}
+
+function doing(heartbeat: Heartbeat | null): Activity {
+  return {
+    phase: PHASES[heartbeat?.phase ?? Phase.UNSPECIFIED],
+    queuePosition: heartbeat?.queuePosition ?? 0,
+    sourceCount: heartbeat?.sourceCount ?? 0,
+  };
 }
 
 function errorOf({ message, pending, error }: ViewInput): AppError | null {
@@ -193,7 +209,7 @@ function abilities(input: ViewInput, status: MessageStatus, pending: ViewInput["
     edit: idle && message.role === Role.USER,
     // A question that is last has lost its answer: it may have one.
     regenerate: idle && (answer || (last && message.role === Role.USER)),
-    continue: idle && answer && last && cut && message.parts.length > 0,
+    continue: idle && answer && last && cut && hasBegun(message),
     retry: pending === "unsent" || (idle && answer && finishReason === FinishReason.FAILED),
   };
 }
@@ -223,16 +239,31 @@ function simpleView({ kind }: Part): PartView {
     case "image":
       return { kind: "image", mediaType: kind.value.mediaType, data: kind.value.data };
     case "file":
-      return { kind: "file", fileId: kind.value.fileId, name: kind.value.name, mediaType: kind.value.mediaType };
+      return fileView(kind.value);
+    case "collection":
+      return { kind: "collection", collectionId: kind.value.collectionId, name: kind.value.name };
     case "toolCall":
       return { kind: "tool_call", id: kind.value.id, name: kind.value.name, arguments: kind.value.arguments };
     case "toolResult": {
       const { toolCallId, result } = kind.value;
       return { kind: "tool_result", toolCallId, json: result === undefined ? "" : toJsonString(ValueSchema, result) };
     }
+    case "search": {
+      const { query, sources, passageCount, unread } = kind.value;
+      return { kind: "search", query, sources, passageCount, unread };
+    }
     case "citation":
-      return { kind: "citation", sourceId: kind.value.sourceId, title: kind.value.title, quote: kind.value.quote };
+      return citationView(kind.value);
     default:
       return { kind: "text", text: textOf({ kind } as Part) ?? "" };
   }
+}
+
+function fileView({ fileId, name, mediaType, documentId, size }: FilePart): FileView {
+  return { kind: "file", fileId, name, mediaType, documentId, size: Number(size) };
+}
+
+function citationView(part: CitationPart): CitationView {
+  const { number, sourceId, fileId, title, quote, mediaType, page, headings, ordinal } = part;
+  return { kind: "citation", number, documentId: sourceId, fileId, title, quote, mediaType, page, headings, ordinal };
 }

@@ -4,6 +4,7 @@
 import type { Admin } from "./admin-types.ts";
 import type { OwnAccount } from "./account-types.ts";
 import type { Confirmations } from "./confirm.ts";
+import type { PartView } from "./part-types.ts";
 import type { Runners } from "./runner-types.ts";
 import type { Session } from "./session-types.ts";
 import type { Presence, Shares } from "./sharing-types.ts";
@@ -78,26 +79,12 @@ export type Finish = "none" | "complete" | "length" | "stopped" | "interrupted" 
 
 /** What a running answer is doing while no text arrives. */
 export interface Activity {
-  readonly phase: "starting" | "queued" | "loading" | "reading" | "writing";
+  readonly phase: "starting" | "searching" | "queued" | "loading" | "reading" | "writing";
   /** Place in the queue from 1; 0 when not queued. */
   readonly queuePosition: number;
+  /** How many sources are searched; 0 when none are. */
+  readonly sourceCount: number;
 }
-
-export type PartView =
-  | { readonly kind: "text"; readonly text: string }
-  | {
-      readonly kind: "reasoning";
-      readonly text: string;
-      /** False while the model still reasons. */
-      readonly done: boolean;
-      /** How long it took as seen by this tab, in milliseconds; null when this tab did not see it. */
-      readonly durationMs: number | null;
-    }
-  | { readonly kind: "image"; readonly mediaType: string; readonly data: Uint8Array }
-  | { readonly kind: "file"; readonly fileId: string; readonly name: string; readonly mediaType: string }
-  | { readonly kind: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
-  | { readonly kind: "tool_result"; readonly toolCallId: string; readonly json: string }
-  | { readonly kind: "citation"; readonly sourceId: string; readonly title: string; readonly quote: string };
 
 /**
  * One message as it is now. Snapshots are immutable: a message that did not change is the same object as before, so a

@@ -83,6 +83,8 @@ export const catalogue = {
 
   // While an answer is awaited.
   "wait.starting": ["Getting ready", "准备中"],
+  "wait.searching": [{ one: "Reading {count} source", other: "Reading {count} sources" }, "正在查阅 {count} 个来源"],
+  "wait.searching.unknown": ["Reading the sources", "正在查阅来源"],
   "wait.queued": ["Waiting, {ordinal} in line", "排队中，第 {ordinal} 位"],
   "wait.queued.next": ["Waiting, next in line", "排队中，下一个就是你"],
   "wait.queued.unknown": ["Waiting in line", "排队中"],

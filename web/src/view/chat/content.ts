@@ -8,5 +8,8 @@ export function plainText(message: MessageView): string {
 
 /** Whether there is anything of it to be seen. */
 export function hasContent(message: MessageView): boolean {
-  return message.parts.some((part) => (part.kind === "text" || part.kind === "reasoning" ? part.text.trim() !== "" : true));
+  return message.parts.some((part) => {
+    if (part.kind === "text" || part.kind === "reasoning") return part.text.trim() !== "";
+    return part.kind !== "search" && part.kind !== "citation";
+  });
 }

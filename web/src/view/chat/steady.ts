@@ -2,12 +2,21 @@
 //
 // While an answer runs nothing else can be edited or regenerated, so the state gives each message anew with other
 // abilities. The views are told that once (`busy`) and keep showing the objects that they have.
-import type { MessageView, PartView } from "../../state/types.ts";
+import type { CitationView, PartView } from "../../state/part-types.ts";
+import type { MessageView } from "../../state/types.ts";
 
 function samePart(a: PartView, b: PartView): boolean {
   if (a === b) return true;
   if (a.kind === "text" && b.kind === "text") return a.text === b.text;
+  if (a.kind === "citation" && b.kind === "citation") return sameCitation(a, b);
+  if (a.kind === "search" && b.kind === "search") return a.passageCount === b.passageCount && a.query === b.query;
+  if (a.kind === "file" && b.kind === "file") return a.fileId === b.fileId && a.documentId === b.documentId;
+  if (a.kind === "collection" && b.kind === "collection") return a.collectionId === b.collectionId && a.name === b.name;
   return a.kind === "reasoning" && b.kind === "reasoning" && a.text === b.text && a.done === b.done && a.durationMs === b.durationMs;
+}
+
+function sameCitation(a: CitationView, b: CitationView): boolean {
+  return a.number === b.number && a.documentId === b.documentId && a.ordinal === b.ordinal && a.quote === b.quote && a.fileId === b.fileId;
 }
 
 function sameList<T>(a: readonly T[], b: readonly T[], same: (x: T, y: T) => boolean): boolean {
