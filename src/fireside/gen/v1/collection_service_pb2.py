@@ -26,9 +26,10 @@ from fireside.gen.buf.validate import validate_pb2 as buf_dot_validate_dot_valid
 from fireside.gen.v1 import collection_pb2 as fireside_dot_v1_dot_collection__pb2
 from fireside.gen.v1 import permission_pb2 as fireside_dot_v1_dot_permission__pb2
 from fireside.gen.v1 import share_pb2 as fireside_dot_v1_dot_share__pb2
+from fireside.gen.v1 import share_service_pb2 as fireside_dot_v1_dot_share__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$fireside/v1/collection_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1c\x66ireside/v1/collection.proto\x1a\x1c\x66ireside/v1/permission.proto\x1a\x17\x66ireside/v1/share.proto\"r\n\x17\x43reateCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"G\n\x18\x43reateCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\"7\n\x14GetCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\"n\n\x16ListCollectionsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.fireside.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x17UpdateCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x15\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"G\n\x18UpdateCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\":\n\x17\x44\x65leteCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1a\n\x18\x44\x65leteCollectionResponse\"\xae\x01\n\x16ShareCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x05\x65mail\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01H\x00\x12\x1b\n\x08group_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x12.\n\x04role\x18\x04 \x01(\x0e\x32\x16.fireside.v1.ShareRoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0b\n\trecipient\"F\n\x17ShareCollectionResponse\x12+\n\x05share\x18\x01 \x01(\x0b\x32\x1c.fireside.v1.CollectionShare\">\n\x1bListCollectionSharesRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"L\n\x1cListCollectionSharesResponse\x12,\n\x06shares\x18\x01 \x03(\x0b\x32\x1c.fireside.v1.CollectionShare\"7\n\x18UnshareCollectionRequest\x12\x1b\n\x08share_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x1b\n\x19UnshareCollectionResponse2\xd4\x06\n\x11\x43ollectionService\x12\x65\n\x10\x43reateCollection\x12$.fireside.v1.CreateCollectionRequest\x1a%.fireside.v1.CreateCollectionResponse\"\x04\xa8\xbb\x18\r\x12_\n\rGetCollection\x12!.fireside.v1.GetCollectionRequest\x1a\".fireside.v1.GetCollectionResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x0c\x12\x65\n\x0fListCollections\x12#.fireside.v1.ListCollectionsRequest\x1a$.fireside.v1.ListCollectionsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x0c\x12\x65\n\x10UpdateCollection\x12$.fireside.v1.UpdateCollectionRequest\x1a%.fireside.v1.UpdateCollectionResponse\"\x04\xa8\xbb\x18\r\x12\x65\n\x10\x44\x65leteCollection\x12$.fireside.v1.DeleteCollectionRequest\x1a%.fireside.v1.DeleteCollectionResponse\"\x04\xa8\xbb\x18\r\x12\x62\n\x0fShareCollection\x12#.fireside.v1.ShareCollectionRequest\x1a$.fireside.v1.ShareCollectionResponse\"\x04\xa8\xbb\x18\x06\x12t\n\x14ListCollectionShares\x12(.fireside.v1.ListCollectionSharesRequest\x1a).fireside.v1.ListCollectionSharesResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x06\x12h\n\x11UnshareCollection\x12%.fireside.v1.UnshareCollectionRequest\x1a&.fireside.v1.UnshareCollectionResponse\"\x04\xa8\xbb\x18\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$fireside/v1/collection_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1c\x66ireside/v1/collection.proto\x1a\x1c\x66ireside/v1/permission.proto\x1a\x17\x66ireside/v1/share.proto\x1a\x1f\x66ireside/v1/share_service.proto\"r\n\x17\x43reateCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\"G\n\x18\x43reateCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\"7\n\x14GetCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"D\n\x15GetCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\"n\n\x16ListCollectionsRequest\x12\x17\n\x05query\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"`\n\x17ListCollectionsResponse\x12,\n\x0b\x63ollections\x18\x01 \x03(\x0b\x32\x17.fireside.v1.Collection\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x89\x01\n\x17UpdateCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x15\n\x04\x65tag\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18@\"G\n\x18UpdateCollectionResponse\x12+\n\ncollection\x18\x01 \x01(\x0b\x32\x17.fireside.v1.Collection\":\n\x17\x44\x65leteCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x1a\n\x18\x44\x65leteCollectionResponse\"\xae\x01\n\x16ShareCollectionRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x05\x65mail\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xfe\x01H\x00\x12\x1b\n\x08group_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@H\x00\x12.\n\x04role\x18\x04 \x01(\x0e\x32\x16.fireside.v1.ShareRoleB\x08\xbaH\x05\x82\x01\x02\x10\x01\x42\x0b\n\trecipient\"F\n\x17ShareCollectionResponse\x12+\n\x05share\x18\x01 \x01(\x0b\x32\x1c.fireside.v1.CollectionShare\">\n\x1bListCollectionSharesRequest\x12\x1f\n\rcollection_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"y\n\x1cListCollectionSharesResponse\x12,\n\x06shares\x18\x01 \x03(\x0b\x32\x1c.fireside.v1.CollectionShare\x12+\n\x06groups\x18\x02 \x03(\x0b\x32\x1b.fireside.v1.ShareableGroup\"7\n\x18UnshareCollectionRequest\x12\x1b\n\x08share_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@\"\x1b\n\x19UnshareCollectionResponse2\xd4\x06\n\x11\x43ollectionService\x12\x65\n\x10\x43reateCollection\x12$.fireside.v1.CreateCollectionRequest\x1a%.fireside.v1.CreateCollectionResponse\"\x04\xa8\xbb\x18\r\x12_\n\rGetCollection\x12!.fireside.v1.GetCollectionRequest\x1a\".fireside.v1.GetCollectionResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x0c\x12\x65\n\x0fListCollections\x12#.fireside.v1.ListCollectionsRequest\x1a$.fireside.v1.ListCollectionsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x0c\x12\x65\n\x10UpdateCollection\x12$.fireside.v1.UpdateCollectionRequest\x1a%.fireside.v1.UpdateCollectionResponse\"\x04\xa8\xbb\x18\r\x12\x65\n\x10\x44\x65leteCollection\x12$.fireside.v1.DeleteCollectionRequest\x1a%.fireside.v1.DeleteCollectionResponse\"\x04\xa8\xbb\x18\r\x12\x62\n\x0fShareCollection\x12#.fireside.v1.ShareCollectionRequest\x1a$.fireside.v1.ShareCollectionResponse\"\x04\xa8\xbb\x18\x06\x12t\n\x14ListCollectionShares\x12(.fireside.v1.ListCollectionSharesRequest\x1a).fireside.v1.ListCollectionSharesResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x06\x12h\n\x11UnshareCollection\x12%.fireside.v1.UnshareCollectionRequest\x1a&.fireside.v1.UnshareCollectionResponse\"\x04\xa8\xbb\x18\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -87,38 +88,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLLECTIONSERVICE'].methods_by_name['ListCollectionShares']._serialized_options = b'\220\002\001\250\273\030\006'
   _globals['_COLLECTIONSERVICE'].methods_by_name['UnshareCollection']._loaded_options = None
   _globals['_COLLECTIONSERVICE'].methods_by_name['UnshareCollection']._serialized_options = b'\250\273\030\006'
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=167
-  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=281
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=283
-  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=354
-  _globals['_GETCOLLECTIONREQUEST']._serialized_start=356
-  _globals['_GETCOLLECTIONREQUEST']._serialized_end=411
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=413
-  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=481
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=483
-  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=593
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=595
-  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=691
-  _globals['_UPDATECOLLECTIONREQUEST']._serialized_start=694
-  _globals['_UPDATECOLLECTIONREQUEST']._serialized_end=831
-  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_start=833
-  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_end=904
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=906
-  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=964
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=966
-  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=992
-  _globals['_SHARECOLLECTIONREQUEST']._serialized_start=995
-  _globals['_SHARECOLLECTIONREQUEST']._serialized_end=1169
-  _globals['_SHARECOLLECTIONRESPONSE']._serialized_start=1171
-  _globals['_SHARECOLLECTIONRESPONSE']._serialized_end=1241
-  _globals['_LISTCOLLECTIONSHARESREQUEST']._serialized_start=1243
-  _globals['_LISTCOLLECTIONSHARESREQUEST']._serialized_end=1305
-  _globals['_LISTCOLLECTIONSHARESRESPONSE']._serialized_start=1307
-  _globals['_LISTCOLLECTIONSHARESRESPONSE']._serialized_end=1383
-  _globals['_UNSHARECOLLECTIONREQUEST']._serialized_start=1385
-  _globals['_UNSHARECOLLECTIONREQUEST']._serialized_end=1440
-  _globals['_UNSHARECOLLECTIONRESPONSE']._serialized_start=1442
-  _globals['_UNSHARECOLLECTIONRESPONSE']._serialized_end=1469
-  _globals['_COLLECTIONSERVICE']._serialized_start=1472
-  _globals['_COLLECTIONSERVICE']._serialized_end=2324
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_start=200
+  _globals['_CREATECOLLECTIONREQUEST']._serialized_end=314
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_start=316
+  _globals['_CREATECOLLECTIONRESPONSE']._serialized_end=387
+  _globals['_GETCOLLECTIONREQUEST']._serialized_start=389
+  _globals['_GETCOLLECTIONREQUEST']._serialized_end=444
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_start=446
+  _globals['_GETCOLLECTIONRESPONSE']._serialized_end=514
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_start=516
+  _globals['_LISTCOLLECTIONSREQUEST']._serialized_end=626
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_start=628
+  _globals['_LISTCOLLECTIONSRESPONSE']._serialized_end=724
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_start=727
+  _globals['_UPDATECOLLECTIONREQUEST']._serialized_end=864
+  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_start=866
+  _globals['_UPDATECOLLECTIONRESPONSE']._serialized_end=937
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_start=939
+  _globals['_DELETECOLLECTIONREQUEST']._serialized_end=997
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_start=999
+  _globals['_DELETECOLLECTIONRESPONSE']._serialized_end=1025
+  _globals['_SHARECOLLECTIONREQUEST']._serialized_start=1028
+  _globals['_SHARECOLLECTIONREQUEST']._serialized_end=1202
+  _globals['_SHARECOLLECTIONRESPONSE']._serialized_start=1204
+  _globals['_SHARECOLLECTIONRESPONSE']._serialized_end=1274
+  _globals['_LISTCOLLECTIONSHARESREQUEST']._serialized_start=1276
+  _globals['_LISTCOLLECTIONSHARESREQUEST']._serialized_end=1338
+  _globals['_LISTCOLLECTIONSHARESRESPONSE']._serialized_start=1340
+  _globals['_LISTCOLLECTIONSHARESRESPONSE']._serialized_end=1461
+  _globals['_UNSHARECOLLECTIONREQUEST']._serialized_start=1463
+  _globals['_UNSHARECOLLECTIONREQUEST']._serialized_end=1518
+  _globals['_UNSHARECOLLECTIONRESPONSE']._serialized_start=1520
+  _globals['_UNSHARECOLLECTIONRESPONSE']._serialized_end=1547
+  _globals['_COLLECTIONSERVICE']._serialized_start=1550
+  _globals['_COLLECTIONSERVICE']._serialized_end=2402
 # @@protoc_insertion_point(module_scope)

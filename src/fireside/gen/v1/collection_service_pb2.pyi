@@ -2,6 +2,7 @@ from fireside.gen.buf.validate import validate_pb2 as _validate_pb2
 from fireside.gen.v1 import collection_pb2 as _collection_pb2
 from fireside.gen.v1 import permission_pb2 as _permission_pb2
 from fireside.gen.v1 import share_pb2 as _share_pb2
+from fireside.gen.v1 import share_service_pb2 as _share_service_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -109,10 +110,12 @@ class ListCollectionSharesRequest(_message.Message):
     def __init__(self, collection_id: _Optional[str] = ...) -> None: ...
 
 class ListCollectionSharesResponse(_message.Message):
-    __slots__ = ("shares",)
+    __slots__ = ("shares", "groups")
     SHARES_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
     shares: _containers.RepeatedCompositeFieldContainer[_collection_pb2.CollectionShare]
-    def __init__(self, shares: _Optional[_Iterable[_Union[_collection_pb2.CollectionShare, _Mapping]]] = ...) -> None: ...
+    groups: _containers.RepeatedCompositeFieldContainer[_share_service_pb2.ShareableGroup]
+    def __init__(self, shares: _Optional[_Iterable[_Union[_collection_pb2.CollectionShare, _Mapping]]] = ..., groups: _Optional[_Iterable[_Union[_share_service_pb2.ShareableGroup, _Mapping]]] = ...) -> None: ...
 
 class UnshareCollectionRequest(_message.Message):
     __slots__ = ("share_id",)
