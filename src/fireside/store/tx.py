@@ -103,4 +103,6 @@ _NOUNS = {
     "requests": "request",
     "runners": "runner",
     "groups": "group",
+    "collections": "collection",
+    "documents": "document",
 }

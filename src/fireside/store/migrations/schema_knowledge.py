@@ -170,6 +170,8 @@ jobs = Table(
     Column("kind", ID, nullable=False),
     # What it is about, such as a document's id.
     Column("subject", ID, nullable=False),
+    # Whose work it is, such as a collection's: lanes take turns.
+    Column("lane", ID, nullable=False),
     # 0 waiting or running, 1 dead: given up with a reason. One that is done has no row.
     Column("state", SmallInteger, nullable=False),
     # Not before this time.

@@ -60,6 +60,7 @@ CREATE TABLE jobs (
 	id TEXT NOT NULL,
 	kind TEXT NOT NULL,
 	subject TEXT NOT NULL,
+	lane TEXT NOT NULL,
 	state SMALLINT NOT NULL,
 	run_time BIGINT NOT NULL,
 	lease_holder TEXT NOT NULL,

@@ -192,6 +192,7 @@ def _jobs() -> None:
         sa.Column("id", ID, nullable=False),
         sa.Column("kind", ID, nullable=False),
         sa.Column("subject", ID, nullable=False),
+        sa.Column("lane", ID, nullable=False),
         sa.Column("state", sa.SmallInteger, nullable=False),
         _number("run_time"),
         sa.Column("lease_holder", ID, nullable=False),
