@@ -60,9 +60,7 @@ class JobLostError(AbortedError):
         super().__init__("JOB_LOST", "This job is not wanted any more, or was taken over.")
 
 
-async def enqueue(  # noqa: PLR0913 - a row
-    tx: Tx, kind: str, subject: str, payload: bytes = b"", run_us: int = 0, lane: str = ""
-) -> str:
+async def enqueue(tx: Tx, kind: str, subject: str, payload: bytes = b"", run_us: int = 0, lane: str = "") -> str:
     """Asks for a job, not before `run_us`; returns its id. One that waits, runs or was given up is replaced.
 
     `lane` is whose it is: lanes take turns. Call `Worker.wake` after the commit; others are told.

@@ -1,0 +1,372 @@
+"""Documents and their versions: what files are read as. Not their passages: passages.py.
+
+A change of a document in a collection takes the collection's next number in the same transaction, so that who follows
+the collection sees each change. A document that was deleted stays a while as a row that says no more than that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from fireside.core.clock import now_us
+from fireside.core.errors import NotFoundError
+from fireside.core.ids import new_id
+from fireside.gen.v1.document_pb2 import (
+    DOCUMENT_STATE_DELETED,
+    DOCUMENT_STATE_UPLOADED,
+    Document,
+    DocumentVersion,
+)
+from fireside.store import collections, jobs
+from fireside.store.chunks import chunks, marks
+from fireside.store.folding import fold
+from fireside.store.records import bytes_of, int_of, str_of, timestamp_of, us_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from fireside.gen.v1.document_pb2 import DocumentState
+    from fireside.gen.v1.file_pb2 import File
+    from fireside.store.tx import Row, Tx, Value
+
+INGEST: Final = "ingest"
+"""The kind of the job that reads a document; its subject is the document's id."""
+
+KEPT_VERSIONS: Final = 10
+"""How many files of a document are kept, the newest."""
+
+_COLUMNS = "d.id, d.owner, d.collection_id, d.state, d.ready_version, d.change_seq, d.update_time, d.record"
+_SCANNED = 1000
+
+
+async def arrived(
+    tx: Tx, owner: str, file: File, *, collection_id: str = "", folder: str = "", author_name: str = ""
+) -> Document:
+    """Makes the document of a file that has come and has a row, or the next version of the one in its place.
+
+    In a collection documents are its owner's, whoever brings files; an attachment is `owner`'s. Asks for the job that
+    reads it: call `Worker.wake` after the commit. NotFoundError: the collection was deleted meanwhile.
+    """
+    collection = await collections.get(tx, collection_id) if collection_id else None
+    if collection_id and collection is None:
+        raise collections.no_collection(collection_id)
+    seq = await collections.next_change(tx, collection_id) if collection_id else 0
+    place = place_of(folder, file.name) if collection_id else None
+    before = await at_place(tx, collection_id, folder, file.name) if collection_id else None
+    now = timestamp_of(now_us())
+    document = Document(
+        id=before.id if before else new_id(),
+        collection_id=collection_id,
+        owner_id=collection.owner_id if collection else owner,
+        file_id=file.id,
+        name=file.name,
+        folder=folder,
+        media_type=file.media_type,
+        size=file.size,
+        state=DOCUMENT_STATE_UPLOADED,
+        version=before.version + 1 if before else 1,
+        ready_version=before.ready_version if before else 0,
+        create_time=before.create_time if before else now,
+        update_time=now,
+        change_seq=seq,
+    )
+    if before is None:
+        await tx.execute(
+            "INSERT INTO documents (id, owner, collection_id, place, state, ready_version, change_seq, update_time, record)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            document.id,
+            document.owner_id,
+            collection_id or None,
+            place,
+            int(document.state),
+            0,
+            seq,
+            us_of(document.update_time),
+            _record(document),
+        )
+    else:
+        await _write(tx, document)
+    await _add_version(tx, document, author_name)
+    await jobs.enqueue(tx, INGEST, document.id, lane=collection_id or owner)
+    return document
+
+
+def place_of(folder: str, name: str) -> str:
+    """Where a document is in its collection."""
+    return f"{folder}/{name}".replace("\0", "")
+
+
+async def get(tx: Tx, document_id: str) -> Document | None:
+    """The document, unless it was deleted. Access is for the caller to see to."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM documents d WHERE d.id = $1 AND d.state <> $2",  # noqa: S608
+        document_id,
+        int(DOCUMENT_STATE_DELETED),
+    )
+    return _loaded(rows[0]) if rows else None
+
+
+async def find(tx: Tx, document_ids: Collection[str]) -> dict[str, Document]:
+    """Those of these documents that are there."""
+    found: dict[str, Document] = {}
+    for some in chunks(sorted(document_ids)):
+        rows = await tx.fetch(
+            f"SELECT {_COLUMNS} FROM documents d WHERE d.state <> $1 AND d.id IN ({marks(2, len(some))})",  # noqa: S608
+            int(DOCUMENT_STATE_DELETED),
+            *some,
+        )
+        found |= {document.id: document for document in map(_loaded, rows)}
+    return found
+
+
+async def at_place(tx: Tx, collection_id: str, folder: str, name: str) -> Document | None:
+    """The document of a collection in this folder and of this name."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM documents d WHERE d.collection_id = $1 AND d.place = $2",  # noqa: S608
+        collection_id,
+        place_of(folder, name),
+    )
+    return _loaded(rows[0]) if rows else None
+
+
+async def of_files(tx: Tx, file_ids: Collection[str]) -> dict[str, Document]:
+    """The documents that these files are, or were, a version of, by the file's id."""
+    found: dict[str, Document] = {}
+    for some in chunks(sorted(file_ids)):
+        rows = await tx.fetch(
+            f"SELECT v.file_id, {_COLUMNS} FROM document_versions v JOIN documents d ON d.id = v.document_id"  # noqa: S608
+            f" WHERE v.file_id IN ({marks(1, len(some))})",
+            *some,
+        )
+        found |= {str_of(file_id): _loaded(columns) for file_id, *columns in rows}
+    return found
+
+
+async def change(tx: Tx, document_id: str, alter: Callable[[Document], None]) -> Document | None:
+    """Changes a document under its next number, and returns it; None: it was deleted. Nobody else changes it meanwhile."""
+    rows = await tx.fetch("SELECT collection_id FROM documents WHERE id = $1", document_id)
+    if not rows:
+        return None
+    collection_id = None if rows[0][0] is None else str_of(rows[0][0])
+    # The collection's row first, as everywhere, so that two who change documents never wait for each other.
+    seq = await collections.next_change(tx, collection_id) if collection_id else 0
+    rows = await tx.fetch(
+        "UPDATE documents AS d SET change_seq = CASE WHEN $3 > 0 THEN $3 ELSE change_seq + 1 END, update_time = $2"  # noqa: S608
+        f" WHERE d.id = $1 AND d.state <> $4 RETURNING {_COLUMNS}",
+        document_id,
+        now_us(),
+        seq,
+        int(DOCUMENT_STATE_DELETED),
+    )
+    if not rows:
+        return None
+    document = _loaded(rows[0])
+    alter(document)
+    await _write(tx, document)
+    return document
+
+
+async def delete(tx: Tx, document_id: str) -> list[str]:
+    """Removes a document with its versions, passages, words, vectors, job and files, for good; returns the files' ids.
+
+    In a collection a row stays that says that it was deleted. The bytes go when nobody's file has them any more.
+    """
+    rows = await tx.fetch("SELECT collection_id FROM documents WHERE id = $1", document_id)
+    if not rows:
+        return []
+    collection_id = None if rows[0][0] is None else str_of(rows[0][0])
+    seq = await collections.next_change(tx, collection_id) if collection_id else 0
+    versions = await tx.fetch("SELECT file_id FROM document_versions WHERE document_id = $1", document_id)
+    file_ids = sorted({str_of(row[0]) for row in versions})
+    await tx.execute("DELETE FROM chunks WHERE document_id = $1", document_id)
+    await tx.execute("DELETE FROM document_versions WHERE document_id = $1", document_id)
+    await tx.execute_many("DELETE FROM files WHERE id = $1", [(file_id,) for file_id in file_ids])
+    if collection_id is None:
+        await tx.execute("DELETE FROM documents WHERE id = $1", document_id)
+    else:
+        gone = Document(id=document_id)
+        await tx.execute(
+            "UPDATE documents SET place = NULL, state = $2, ready_version = 0, change_seq = $3, update_time = $4,"
+            " record = $5 WHERE id = $1",
+            document_id,
+            int(DOCUMENT_STATE_DELETED),
+            seq,
+            now_us(),
+            _record(gone),
+        )
+    # Last, as in whatever works for the job: it holds the job's row while it commits.
+    await jobs.forget(tx, INGEST, document_id)
+    return file_ids
+
+
+async def delete_of_collection(tx: Tx, collection_id: str) -> list[str]:
+    """Removes the jobs and files of a collection that is about to be deleted, as `delete`; returns the files' ids."""
+    rows = await tx.fetch("SELECT id FROM documents WHERE collection_id = $1", collection_id)
+    await tx.execute_many("DELETE FROM jobs WHERE kind = $1 AND subject = $2", [(INGEST, row[0]) for row in rows])
+    await tx.notify(jobs.TOPIC, "")
+    files = await tx.fetch(
+        "SELECT DISTINCT v.file_id FROM documents d JOIN document_versions v ON v.document_id = d.id"
+        " WHERE d.collection_id = $1",
+        collection_id,
+    )
+    await tx.execute_many("DELETE FROM files WHERE id = $1", files)
+    return sorted(str_of(row[0]) for row in files)
+
+
+async def prune(tx: Tx, before_us: int, limit: int) -> int:
+    """Removes at most `limit` rows that say that a document was deleted before that; returns how many."""
+    return await tx.execute(
+        "DELETE FROM documents WHERE id IN (SELECT id FROM documents WHERE state = $1 AND update_time < $2 LIMIT $3)",
+        int(DOCUMENT_STATE_DELETED),
+        before_us,
+        limit,
+    )
+
+
+async def page(
+    tx: Tx, collection_id: str, *, query: str, states: Sequence[int], limit: int, after: str | None
+) -> list[tuple[str, Document]]:
+    """At most `limit` documents of a collection by folder and name, each with its place, after the place `after`.
+
+    `query` is a part of folder or name, whatever its case.
+    """
+    found: list[tuple[str, Document]] = []
+    wanted, last = fold(query), after
+    while True:
+        where, args = "d.collection_id = $1 AND d.place IS NOT NULL", [collection_id, _SCANNED if wanted else limit]
+        values: list[Value] = [*args]
+        if last is not None:
+            values.append(last)
+            where += f" AND d.place > ${len(values)}"
+        if states:
+            where += f" AND d.state IN ({marks(len(values) + 1, len(states))})"
+            values += [int(state) for state in states]
+        rows = await tx.fetch(
+            f"SELECT d.place, {_COLUMNS} FROM documents d WHERE {where} ORDER BY d.place LIMIT $2",  # noqa: S608
+            *values,
+        )
+        for place, *columns in rows:
+            # Databases fold the case of ASCII alone, or by their own rules.
+            if wanted in fold(str_of(place)):
+                found.append((str_of(place), _loaded(columns)))
+                if len(found) == limit:
+                    return found
+        if len(rows) < int_of(values[1]):
+            return found
+        last = str_of(rows[-1][0])
+
+
+async def changes(tx: Tx, collection_id: str, after: int, limit: int) -> list[Document]:
+    """At most `limit` documents of a collection that changed after the number, in the order of their newest changes.
+
+    Those that were deleted are in state DELETED and have nothing but their id.
+    """
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM documents d WHERE d.collection_id = $1 AND d.change_seq > $2"  # noqa: S608
+        " ORDER BY d.change_seq LIMIT $3",
+        collection_id,
+        after,
+        limit,
+    )
+    return [_loaded(row) for row in rows]
+
+
+async def versions(tx: Tx, document_id: str) -> list[DocumentVersion]:
+    """The files that a document was and that are kept, the newest first."""
+    rows = await tx.fetch(
+        "SELECT record FROM document_versions WHERE document_id = $1 ORDER BY version DESC", document_id
+    )
+    return [DocumentVersion.FromString(bytes_of(row[0])) for row in rows]
+
+
+async def release_old(tx: Tx, document_id: str, newest: int) -> list[str]:
+    """Removes versions that are not kept any more, and files that nothing else names; returns the files' ids."""
+    rows = await tx.fetch(
+        "SELECT version, file_id FROM document_versions WHERE document_id = $1 AND version <= $2",
+        document_id,
+        newest - KEPT_VERSIONS,
+    )
+    await tx.execute_many(
+        "DELETE FROM document_versions WHERE document_id = $1 AND version = $2",
+        [(document_id, version) for version, _ in rows],
+    )
+    released: list[str] = []
+    for _, file_id in rows:
+        if await tx.execute(
+            "DELETE FROM files WHERE id = $1"
+            " AND NOT EXISTS (SELECT 1 FROM document_versions v WHERE v.file_id = $1)"
+            " AND NOT EXISTS (SELECT 1 FROM conversation_files f WHERE f.file_id = $1)",
+            file_id,
+        ):
+            released.append(str_of(file_id))
+    return released
+
+
+async def hand_over_files(tx: Tx, account_id: str) -> None:
+    """Gives files that an account brought into collections of others to the collections' owners, before it goes."""
+    await tx.execute(
+        "UPDATE files SET owner = (SELECT c.owner FROM document_versions v JOIN documents d ON d.id = v.document_id"
+        " JOIN collections c ON c.id = d.collection_id WHERE v.file_id = files.id AND c.owner <> $1 LIMIT 1)"
+        " WHERE owner = $1 AND EXISTS (SELECT 1 FROM document_versions v JOIN documents d ON d.id = v.document_id"
+        " JOIN collections c ON c.id = d.collection_id WHERE v.file_id = files.id AND c.owner <> $1)",
+        account_id,
+    )
+
+
+def no_document(document_id: str) -> NotFoundError:
+    """The error for an id that names no document that the caller may read."""
+    return NotFoundError("DOCUMENT_NOT_FOUND", "There is no such document.", document_id=document_id)
+
+
+async def _add_version(tx: Tx, document: Document, author_name: str) -> None:
+    now = now_us()
+    version = DocumentVersion(
+        version=document.version,
+        file_id=document.file_id,
+        size=document.size,
+        create_time=timestamp_of(now),
+        author_name=author_name,
+    )
+    await tx.execute(
+        "INSERT INTO document_versions (document_id, version, file_id, create_time, record) VALUES ($1, $2, $3, $4, $5)",
+        document.id,
+        document.version,
+        document.file_id,
+        now,
+        version.SerializeToString(),
+    )
+
+
+async def _write(tx: Tx, document: Document) -> None:
+    now = now_us()
+    await tx.execute(
+        "UPDATE documents SET state = $2, ready_version = $3, change_seq = $4, update_time = $5, record = $6 WHERE id = $1",
+        document.id,
+        int(document.state),
+        document.ready_version,
+        document.change_seq,
+        now,
+        _record(document),
+    )
+    document.update_time.CopyFrom(timestamp_of(now))
+
+
+def _record(document: Document) -> bytes:
+    record = Document()
+    record.CopyFrom(document)
+    for field in ("owner_id", "collection_id", "state", "ready_version", "change_seq", "update_time"):
+        record.ClearField(field)
+    return record.SerializeToString()
+
+
+def _loaded(row: Row | Sequence[Value]) -> Document:
+    document_id, owner, collection_id, state, ready_version, change_seq, update_time, record = row
+    document = Document.FromString(bytes_of(record))
+    document.id = str_of(document_id)
+    document.owner_id = str_of(owner)
+    document.collection_id = "" if collection_id is None else str_of(collection_id)
+    document.state = cast("DocumentState", int_of(state))
+    document.ready_version = int_of(ready_version)
+    document.change_seq = int_of(change_seq)
+    document.update_time.CopyFrom(timestamp_of(int_of(update_time)))
+    return document
