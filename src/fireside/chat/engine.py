@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from fireside.chat import notes, replay
 from fireside.chat.access import require_writer
 from fireside.chat.ask import transient_start
+from fireside.chat.briefing import Brief
 from fireside.chat.elsewhere import Elsewhere
 from fireside.chat.ending import Desk
 from fireside.chat.feed import shutting_down
@@ -24,6 +25,7 @@ from fireside.chat.plan import plan
 from fireside.chat.reading import Place, read_on
 from fireside.chat.reaper import Family, Retention, reap_at_start, reap_forever, reap_of
 from fireside.chat.run import Run, run_generation
+from fireside.chat.sources import sources_of
 from fireside.chat.start import Opening, Start, write_start
 from fireside.core.finishing import Finishing
 from fireside.gen.v1 import generation_pb2, message_pb2
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from fireside.chat.admission import Admission
     from fireside.chat.ask import Ask
     from fireside.chat.feed import Feed
+    from fireside.chat.research import Research
     from fireside.core.principal import Principal
+    from fireside.runners.route import Route
     from fireside.store.db import Database
     from fireside.store.tx import Tx
 
@@ -71,8 +75,17 @@ class StartListener(Protocol):
 class Engine:
     """The generations of this server. `open` before use; `drain` and `aclose` at the end."""
 
-    def __init__(self, db: Database, admission: Admission, feed: Feed, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        admission: Admission,
+        feed: Feed,
+        options: Options | None = None,
+        research: Research | None = None,
+    ) -> None:
+        """Without `research` no answer draws on files or collections."""
         self._db = db
+        self._research = research
         self._admission = admission
         self._options = options or Options()
         self._book = LogBook(db, self._options.family.name)
@@ -332,18 +345,26 @@ class Engine:
         route = self._admission.route(principal, record.model)
         session = start.session or record.conversation_id
         wish = GenerateRequest(record.model, (), spec.sampling, session, principal.id, tuple(spec.tools))
-        request = plan(start.history, wish, context_length=route.context_length)
+        task = self._task(principal, start, wish, route)
         log = LiveLog(record.id, started, kept=start.kept)
         run = Run(record, start.owner or principal.id, log, principal.id, start.audience)
         self._book.add(log)
         self._runs[record.id] = run
         self.elsewhere.wake([record.id])
-        run.task = asyncio.create_task(run_generation(run, self.desk, route, request))
+        run.task = asyncio.create_task(run_generation(run, self.desk, route, task))
         run.task.add_done_callback(lambda task: self._forget(run, task))
         if start.kept:
             self.desk.feed.publish(start.news)
             self._tell_start(run, (run.owner, *run.audience))
         return run
+
+    def _task(self, principal: Principal, start: Start, wish: GenerateRequest, route: Route) -> GenerateRequest | Brief:
+        """What the run is to do: most answers draw on nothing, and are asked for at once."""
+        if self._research is not None:
+            sources = sources_of(start.history, start.collection_ids)
+            if sources:
+                return Brief(start.history, wish, sources, principal, self._research)
+        return plan(start.history, wish, context_length=route.context_length)
 
     def _tell_start(self, run: Run, account_ids: Iterable[str]) -> None:
         for account_id in account_ids:

@@ -188,10 +188,12 @@ class LiveLog:
         """A frame that says what the generation is doing."""
         return wire.frame(generation_pb2.Event(heartbeat=self.activity))
 
-    def show_activity(self, phase: generation_pb2.Phase, queue_position: int = 0) -> None:
+    def show_activity(self, phase: generation_pb2.Phase, queue_position: int = 0, source_count: int = 0) -> None:
         """What the generation does now; tails tell it at once."""
         if (phase, queue_position) != (self.activity.phase, self.activity.queue_position):
-            self.activity = generation_pb2.Heartbeat(phase=phase, queue_position=queue_position)
+            self.activity = generation_pb2.Heartbeat(
+                phase=phase, queue_position=queue_position, source_count=source_count
+            )
             self.activity_version += 1
             self.tell()
 

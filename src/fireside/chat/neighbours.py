@@ -88,10 +88,10 @@ class Neighbours:
             self._engine.stop_here(payload)
         elif topic == notes.ACTIVITY:
             for word in payload.split(" "):
-                generation_id, phase, place = word.rsplit(":", 2)
+                generation_id, phase, place, sources = word.rsplit(":", 3)
                 # A newer process may know phases that this one does not.
                 known = cast("generation_pb2.Phase", int(phase))
-                activity = generation_pb2.Heartbeat(phase=known, queue_position=int(place))
+                activity = generation_pb2.Heartbeat(phase=known, queue_position=int(place), source_count=int(sources))
                 self._engine.elsewhere.show_activity(generation_id, activity)
         elif topic == MISSED:
             self._missed = True
@@ -114,7 +114,7 @@ class Neighbours:
             activities = self._engine.activities()
             # A log's activity is another object whenever it changes.
             words = [
-                f"{generation_id}:{activity.phase}:{activity.queue_position}"
+                f"{generation_id}:{activity.phase}:{activity.queue_position}:{activity.source_count}"
                 for generation_id, activity in activities.items()
                 if self._told.get(generation_id) is not activity
             ]

@@ -30,7 +30,7 @@ PRESENCE: Final = "presence"
 """Who has a shared conversation open, as JSON: see presence.py."""
 
 ACTIVITY: Final = "activity"
-"""What answers without content are doing: `id:phase:place in the queue`, separated by spaces."""
+"""What answers without content are doing: `id:phase:place in the queue:number of sources`, separated by spaces."""
 
 # Ids of accounts in one note, far below NOTE_BYTES.
 _ACCOUNTS = 100

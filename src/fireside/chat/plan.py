@@ -19,6 +19,8 @@ ANSWER_SHARE = 0.25
 _MESSAGE_OVERHEAD_TOKENS = 8
 # What models commonly count for a picture of moderate size.
 _IMAGE_TOKENS = 1000
+# What a message is based on, and not what it says.
+_SAYS_NOTHING = ("text", "search", "citation", "collection")
 
 
 def plan(history: Sequence[message_pb2.Message], request: GenerateRequest, *, context_length: int) -> GenerateRequest:
@@ -37,15 +39,19 @@ def plan(history: Sequence[message_pb2.Message], request: GenerateRequest, *, co
 
 
 def estimate_tokens(message: message_pb2.Message) -> int:
-    """About how many tokens a message costs: 3.5 Latin characters or one CJK character a token, on the safe side."""
+    """About how many tokens a message costs, on the safe side."""
     tokens = _MESSAGE_OVERHEAD_TOKENS
     for part in message.parts:
-        text = _text_of(part)
-        wide = len(text.encode()) - len(text)
-        tokens += wide // 2 + (len(text) - wide // 2) * 2 // 7
+        tokens += text_tokens(_text_of(part))
         if part.HasField("image"):
             tokens += _IMAGE_TOKENS
     return tokens
+
+
+def text_tokens(text: str) -> int:
+    """About how many tokens a text costs: 3.5 Latin characters or one CJK character a token."""
+    wide = len(text.encode("utf-8", "surrogatepass")) - len(text)
+    return wide // 2 + (len(text) - wide // 2) * 2 // 7
 
 
 def _text_of(part: message_pb2.Part) -> str:
@@ -58,7 +64,7 @@ def _text_of(part: message_pb2.Part) -> str:
 
 def _says_something(message: message_pb2.Message) -> bool:
     # An answer that was stopped before its first token is part of the tree but not of the talk.
-    return any(part.WhichOneof("kind") != "text" or part.text.text for part in message.parts)
+    return any(part.text.text or part.WhichOneof("kind") not in _SAYS_NOTHING for part in message.parts)
 
 
 def _fit(messages: list[message_pb2.Message], budget: int) -> list[message_pb2.Message]:

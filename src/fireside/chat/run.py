@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fireside.chat.briefing import Brief, brief_model
 from fireside.chat.ending import end_live
 from fireside.core.errors import DeadlineExceededError, FiresideError, ResourceExhaustedError, UnavailableError
 from fireside.gen.v1 import generation_pb2, message_pb2, share_pb2
@@ -72,11 +73,11 @@ class Run:
             self.task.cancel()
 
 
-async def run_generation(run: Run, desk: Desk, route: Route, request: GenerateRequest) -> None:
-    """Runs to the end, whatever the end is. Raises only what the store raises when the end cannot be written."""
+async def run_generation(run: Run, desk: Desk, route: Route, task: GenerateRequest | Brief) -> None:
+    """Runs to the end, whatever the end is. A Brief is made a request first. Raises only what the store raises when the end cannot be written."""
     try:
         run.pulling = True
-        ended = run.ending if run.ending.finish_reason else await _pull(run, desk.book, route, request)
+        ended = run.ending if run.ending.finish_reason else await _pull(run, desk.book, route, task)
     except asyncio.CancelledError:
         if not run.ending.finish_reason:
             raise
@@ -107,8 +108,9 @@ def _uncancel() -> None:
         task.uncancel()
 
 
-async def _pull(run: Run, book: LogBook, route: Route, request: GenerateRequest) -> generation_pb2.Ended:
+async def _pull(run: Run, book: LogBook, route: Route, task: GenerateRequest | Brief) -> generation_pb2.Ended:
     log = run.log
+    request = await brief_model(task, route, log, book) if isinstance(task, Brief) else task
     async with aclosing(route.generate(request)) as deltas:
         async for delta in deltas:
             if isinstance(delta, _WRITING):

@@ -39,7 +39,7 @@ class Start:
 
     One that is not `kept` is not durable: nothing of it is in the store or will be. `session` is what GenerateRequest
     says of it; empty takes the conversation. `owner` is whose conversation it is, empty for the caller's, and `audience`
-    is who else has access, with what they may do.
+    is who else has access, with what they may do. `collection_ids` are searched for each answer.
     """
 
     record: generation_pb2.Generation
@@ -50,6 +50,7 @@ class Start:
     session: str = ""
     owner: str = ""
     audience: Mapping[str, int] = field(default_factory=dict[str, int])
+    collection_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,15 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     await notes.tell_started(tx, record.id, conversation.id, (owner, *audience.roles))
     begun = account_event_pb2.AccountEvent(generation_started=record)
     news = tuple(await write_news(tx, owner, change, begun, audience=audience))
-    return Start(record, started, tuple(history), news, owner=owner, audience=audience.roles)
+    return Start(
+        record,
+        started,
+        tuple(history),
+        news,
+        owner=owner,
+        audience=audience.roles,
+        collection_ids=tuple(conversation.collection_ids),
+    )
 
 
 async def _found(tx: Tx, existing: generations.StoredGeneration, fingerprint: bytes, principal: Principal) -> Start:

@@ -56,6 +56,12 @@ class Route:
         listed = [candidate.runner.listed(candidate.name) for candidate in self._candidates]
         return min((model.context_length for model in listed if model and model.context_length), default=0)
 
+    @property
+    def vision(self) -> bool:
+        """Whether whoever answers reads pictures, as far as is known."""
+        listed = [candidate.runner.listed(candidate.name) for candidate in self._candidates]
+        return all(model is not None and model.vision for model in listed)
+
     def admit(self, account: str) -> None:
         """Raises what nobody's `admit` lets pass, as the first candidate says it. See ManagedRunner.admit."""
         problem: FiresideError | None = None
