@@ -46,27 +46,32 @@ collection_shares = Table(
     UniqueConstraint("collection_id", "group_id"),
 )
 
+# Bytes at rest, and those that are on their way: nothing is in the blob store without a row here. Uploads and files refer
+# to them, so that a blob which one of them needs cannot be deleted; several files may share one.
+blobs = Table(
+    "blobs",
+    metadata,
+    # What the blob store calls it.
+    Column("id", ID, primary_key=True, nullable=False),
+    # As it is, or as it was announced.
+    Column("size", BigInteger, nullable=False),
+    Column("create_time", BigInteger, nullable=False),
+    # When nothing needed it any more: its bytes are being deleted, and nothing may refer to it again.
+    Column("delete_time", BigInteger),
+)
+
 uploads = Table(
     "uploads",
     metadata,
     Column("id", ID, primary_key=True, nullable=False),
     owner(index=True),
     refers("collection_id", "collections", nullable=True, index=True),
+    Column("blob_id", ID, ForeignKey("blobs.id"), nullable=False, index=True),
     Column("size", BigInteger, nullable=False),
     Column("create_time", BigInteger, nullable=False),
     Column("expire_time", BigInteger, nullable=False, index=True),
     # An Upload. Its offset is the blob store's to say.
     Column("record", LargeBinary, nullable=False),
-)
-
-# Bytes at rest. Files refer to them, so that a blob which a file needs cannot be deleted; several files may share one.
-blobs = Table(
-    "blobs",
-    metadata,
-    # What the blob store calls it.
-    Column("id", ID, primary_key=True, nullable=False),
-    Column("size", BigInteger, nullable=False),
-    Column("create_time", BigInteger, nullable=False),
 )
 
 files = Table(

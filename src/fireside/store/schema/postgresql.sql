@@ -38,6 +38,7 @@ CREATE TABLE blobs (
 	id TEXT COLLATE "C" NOT NULL,
 	size BIGINT NOT NULL,
 	create_time BIGINT NOT NULL,
+	delete_time BIGINT,
 	CONSTRAINT pk_blobs PRIMARY KEY (id)
 );
 
@@ -383,14 +384,18 @@ CREATE TABLE uploads (
 	id TEXT COLLATE "C" NOT NULL,
 	owner TEXT COLLATE "C" NOT NULL,
 	collection_id TEXT COLLATE "C",
+	blob_id TEXT COLLATE "C" NOT NULL,
 	size BIGINT NOT NULL,
 	create_time BIGINT NOT NULL,
 	expire_time BIGINT NOT NULL,
 	record BYTEA NOT NULL,
 	CONSTRAINT pk_uploads PRIMARY KEY (id),
 	CONSTRAINT fk_uploads_owner FOREIGN KEY(owner) REFERENCES accounts (id) ON DELETE CASCADE,
-	CONSTRAINT fk_uploads_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE
+	CONSTRAINT fk_uploads_collection_id FOREIGN KEY(collection_id) REFERENCES collections (id) ON DELETE CASCADE,
+	CONSTRAINT fk_uploads_blob_id FOREIGN KEY(blob_id) REFERENCES blobs (id)
 );
+
+CREATE INDEX ix_uploads_blob_id ON uploads (blob_id);
 
 CREATE INDEX ix_uploads_collection_id ON uploads (collection_id);
 

@@ -57,10 +57,19 @@ def _collections() -> None:
 
 def _files() -> None:
     op.create_table(
+        "blobs",
+        sa.Column("id", ID, nullable=False),
+        _number("size"),
+        _number("create_time"),
+        sa.Column("delete_time", sa.BigInteger),
+        sa.PrimaryKeyConstraint("id", name="pk_blobs"),
+    )
+    op.create_table(
         "uploads",
         sa.Column("id", ID, nullable=False),
         sa.Column("owner", ID, nullable=False),
         sa.Column("collection_id", ID),
+        sa.Column("blob_id", ID, nullable=False),
         _number("size"),
         _number("create_time"),
         _number("expire_time"),
@@ -68,16 +77,10 @@ def _files() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_uploads"),
         _refers("uploads", "owner", "accounts"),
         _refers("uploads", "collection_id", "collections"),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name="fk_uploads_blob_id"),
     )
-    for column in ("owner", "collection_id", "expire_time"):
+    for column in ("owner", "collection_id", "blob_id", "expire_time"):
         op.create_index(f"ix_uploads_{column}", "uploads", [column])
-    op.create_table(
-        "blobs",
-        sa.Column("id", ID, nullable=False),
-        _number("size"),
-        _number("create_time"),
-        sa.PrimaryKeyConstraint("id", name="pk_blobs"),
-    )
     op.create_table(
         "files",
         sa.Column("id", ID, nullable=False),
