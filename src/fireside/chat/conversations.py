@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from fireside.chat import access, notes, paging
+from fireside.chat import access, notes
 from fireside.chat.access import no_message
 from fireside.chat.feed import write_news
 from fireside.chat.once import Call, check_etag, once
 from fireside.chat.replay import stored_message
 from fireside.chat.start import add_user_message, new_conversation, write_start
+from fireside.core import paging
 from fireside.core.clock import now_us
 from fireside.core.errors import AlreadyExistsError, FailedPreconditionError
 from fireside.core.finishing import Finishing

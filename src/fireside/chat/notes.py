@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from fireside.store import account_events
 from fireside.store.tx import NOTE_BYTES
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 LOGS: Final = "logs"
 """There is more of these logs: ids of generations, separated by spaces."""
 
-FEED: Final = "feed"
+FEED: Final = account_events.TOPIC
 """There is news for an account: its newest number, a space, the account's id."""
 
 STARTED: Final = "started"

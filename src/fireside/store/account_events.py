@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fireside.core.clock import now_us
 from fireside.gen.v1.account_event_pb2 import AccountEvent
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fireside.store.tx import Tx, Value
+
+TOPIC: Final = "feed"
+"""What other processes are told (Tx.notify): an account's newest number, a space, the account's id."""
 
 _NEXT = "UPDATE accounts SET event_seq = event_seq + $2 WHERE id = $1 RETURNING event_seq"
 
@@ -39,6 +42,13 @@ async def append(tx: Tx, owner: str, *events: AccountEvent) -> int:
         f"INSERT INTO account_events (owner, number, create_time, record) VALUES {values}",  # noqa: S608 - numbers only
         *args,
     )
+    return last
+
+
+async def tell(tx: Tx, owner: str, *events: AccountEvent) -> int:
+    """Appends, and tells other processes. Who follows the account here is for the caller to tell, after the commit."""
+    last = await append(tx, owner, *events)
+    await tx.notify(TOPIC, f"{last} {owner}")
     return last
 
 

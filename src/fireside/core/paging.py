@@ -23,6 +23,11 @@ def time_token(text: str) -> tuple[int, str] | None:
     return int(time_us), last_id
 
 
+def words(text: str) -> tuple[str, str] | None:
+    """Both words of a token; None for the first page. Raises OutOfRangeError."""
+    return _words(text) if text else None
+
+
 def token_within(text: str, listing: str) -> str:
     """The second word of a token whose first word is `listing`. Raises OutOfRangeError."""
     first, second = _words(text)
