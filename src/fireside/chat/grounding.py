@@ -87,7 +87,11 @@ def grounded(
 
 def _told(message: message_pb2.Message, pictures: Mapping[str, message_pb2.Part]) -> message_pb2.Message:
     """A copy without what only people see."""
-    cited = any(part.HasField("citation") for part in message.parts)
+    cited = {str(part.citation.number) for part in message.parts if part.HasField("citation")}
+
+    def without(mark: re.Match[str]) -> str:
+        return "" if cited.issuperset(re.findall(r"\d+", mark[0])) else mark[0]
+
     copy = message_pb2.Message()
     copy.CopyFrom(message)
     del copy.parts[:]
@@ -99,7 +103,7 @@ def _told(message: message_pb2.Message, pictures: Mapping[str, message_pb2.Part]
             part = pictures[part.file.file_id]  # noqa: PLW2901
         copy.parts.add().CopyFrom(part)
         if cited and kind == "text":
-            copy.parts[-1].text.text = _MARK.sub("", part.text.text)
+            copy.parts[-1].text.text = _MARK.sub(without, part.text.text)
     return copy
 
 
