@@ -23,6 +23,7 @@ import { ScreenPresence } from "./presence.ts";
 import type { PathRouter } from "./router.ts";
 import type { SessionKeeper } from "./session.ts";
 import type { StoredSettings } from "./settings.ts";
+import { OpenSource } from "./sources.ts";
 import { Store } from "./store.ts";
 import type { AppState, Chat, Route } from "./types.ts";
 
@@ -170,9 +171,10 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
   const account = once(async () => new (await import("./account.ts")).AccountDesk({ ...parts, session, confirm }));
   const runners = once(async () => new (await import("./runners.ts")).RunnerAdmin(parts));
   const admin = once(async () => (await import("./admin.ts")).createAdmin(parts));
+  const sources = new OpenSource(async (source) => new (await import("./source-text.ts")).DocumentText(parts, source));
   const presence = new ScreenPresence({ api, live, clock, accountId: () => accountId });
   return {
-    session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence,
+    session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence, sources,
     shares: async (id) => new (await import("./shares.ts")).ConversationShares({ api: api.shares, clock, random }, id),
     unsent: () => outbox.orders().length,
   };

@@ -7,6 +7,7 @@ import type { Confirmations } from "./confirm.ts";
 import type { PartView } from "./part-types.ts";
 import type { Runners } from "./runner-types.ts";
 import type { Session } from "./session-types.ts";
+import type { Sources } from "./source-types.ts";
 import type { Presence, Shares } from "./sharing-types.ts";
 
 /** A value that changes. The contract of a Svelte store, so `$store` works; `get` reads it once. */
@@ -353,6 +354,8 @@ export interface AppState {
   /** Fetches what looks after the runners: most visits never need it. Fails offline; then the next call tries again. */
   runners(): Promise<Runners>;
   readonly presence: Presence;
+  /** The source that lies open beside the page. */
+  readonly sources: Sources;
   /** Fetches what looks after people, groups, policy and the audit log. Fails offline. */
   admin(): Promise<Admin>;
   /** Fetches who has access to a conversation of the reader's own. Fails offline. */
