@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
-from fireside.cli.screen import Screen
+from fireside.cli.screen import Screen, source_lines
 from fireside.gen.v1 import generation_pb2, message_pb2
 
 
@@ -91,3 +92,24 @@ def test_an_end_that_is_none_is_told(reason, words, capsys: pytest.CaptureFixtur
     Screen(raw=True).ended(message("", reason))
     out, err = capsys.readouterr()
     assert (out, words in err) == ("", True)
+
+
+def test_sources_are_listed_after_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    cited = message_pb2.CitationPart(number=1, title="Fires.pdf", page=3, headings=["Part", "Air"])
+    search = message_pb2.SearchPart(passage_count=1, sources=["Fires"], unread=["scan.png"])
+    parts = [message_pb2.Part(search=search), message_pb2.Part(citation=cited)]
+    screen = Screen(raw=False)
+    screen.started()
+    for index, part in enumerate(parts):
+        screen.delta(generation_pb2.Delta(part_index=index, part=part))
+    screen.delta(generation_pb2.Delta(part_index=2, text="Air [1]."))
+    screen.ended(message_pb2.Message(parts=parts))
+    shown = capsys.readouterr()
+    assert shown.out == "Air [1].\n"
+    assert click.unstyle(shown.err).splitlines() == ["scan.png was not read.", "[1] Fires.pdf, page 3, Air"]
+
+
+def test_it_is_said_when_nothing_was_found() -> None:
+    search = message_pb2.SearchPart(sources=["Fires", "a.pdf"])
+    lines = source_lines(message_pb2.Message(parts=[message_pb2.Part(search=search)]))
+    assert lines == ["Nothing relevant was found in Fires, a.pdf."]

@@ -13,6 +13,7 @@ _PHASES = {
     generation_pb2.PHASE_QUEUED: "waiting for a free place",
     generation_pb2.PHASE_LOADING: "the model is being loaded",
     generation_pb2.PHASE_PREFILLING: "the model is reading",
+    generation_pb2.PHASE_SEARCHING: "reading sources",
 }
 _ENDINGS = {
     message_pb2.FINISH_REASON_LENGTH: "the answer was cut off at its token limit",
@@ -20,6 +21,24 @@ _ENDINGS = {
     message_pb2.FINISH_REASON_INTERRUPTED: "the server went away in mid-answer; this is what it kept",
     message_pb2.FINISH_REASON_TOOL_CALLS: "the model asks for tools, which this client does not have",
 }
+
+
+_SOURCES = ("search", "citation")
+
+
+def source_lines(message: message_pb2.Message) -> list[str]:
+    """What an answer is based on, a line for each source; nothing when it drew on none."""
+    lines: list[str] = []
+    for part in message.parts:
+        if part.HasField("search"):
+            if not part.search.passage_count:
+                lines.append(f"Nothing relevant was found in {', '.join(part.search.sources)}.")
+            lines += [f"{name} was not read." for name in part.search.unread]
+        elif part.HasField("citation"):
+            cited = part.citation
+            place = [cited.title, *([f"page {cited.page}"] if cited.page else []), *cited.headings[-1:]]
+            lines.append(f"[{cited.number}] {', '.join(place)}")
+    return lines
 
 
 class Screen:
@@ -47,6 +66,8 @@ class Screen:
         kind = delta.WhichOneof("change") or ""
         if kind == "part":
             kind = delta.part.WhichOneof("kind") or ""
+        if kind in _SOURCES:
+            return  # They are listed at the end.
         if delta.part_index not in self._parts:
             self._begin(delta.part_index, kind)
         if delta.HasField("part"):
@@ -94,6 +115,9 @@ class Screen:
             ending = message.error.message or "the model failed"
         if ending:
             click.echo(click.style(f"[{ending}]", dim=True), err=True)
+        if not self._raw:
+            for line in source_lines(message):
+                click.echo(click.style(line, dim=True), err=True)
 
     def note(self, text: str) -> None:
         """A line of its own, beside the answer."""
