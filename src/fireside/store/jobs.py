@@ -45,11 +45,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The work of one collection or account: the kind of the job that comes next, how many run, and since when it waits."""
+    """The work of one collection or account that nobody has taken: how much of it runs, and since when the next waits."""
 
     name: str
     running: int
-    job_id: str
     since_us: int
 
 
@@ -103,30 +102,16 @@ async def get(tx: Tx, kind: str, subject: str) -> Job | None:
 
 
 async def due(tx: Tx, kinds: Sequence[str]) -> list[Lane]:
-    """For each lane with a job of these kinds that nobody has and that may run now: the one that waits longest.
-
-    Those whose lease has run out are among them.
-    """
-    now = now_us()
+    """The lanes with a job of these kinds that may run now and that nobody has, or whose lease has run out."""
     rows = await tx.fetch(
-        "SELECT lane, SUM(CASE WHEN lease_until >= $1 THEN 1 ELSE 0 END) FROM jobs"  # noqa: S608
+        "SELECT lane, SUM(CASE WHEN lease_until >= $1 THEN 1 ELSE 0 END),"  # noqa: S608
+        " MIN(CASE WHEN lease_until < $1 THEN run_time ELSE NULL END) FROM jobs"
         f" WHERE state = 0 AND run_time <= $1 AND kind IN ({marks(2, len(kinds))}) GROUP BY lane"
         " HAVING MIN(lease_until) < $1",
-        now,
+        now_us(),
         *kinds,
     )
-    found: list[Lane] = []
-    for lane, running in rows:
-        first = await tx.fetch(
-            "SELECT id, run_time FROM jobs WHERE state = 0 AND lane = $2 AND run_time <= $1 AND lease_until < $1"  # noqa: S608
-            f" AND kind IN ({marks(3, len(kinds))}) ORDER BY run_time, id LIMIT 1",
-            now,
-            lane,
-            *kinds,
-        )
-        if first:
-            found.append(Lane(str_of(lane), int_of(running), str_of(first[0][0]), int_of(first[0][1])))
-    return found
+    return [Lane(str_of(lane), int_of(running), int_of(since)) for lane, running, since in rows]
 
 
 async def next_time(tx: Tx, kinds: Sequence[str]) -> int | None:
@@ -139,15 +124,21 @@ async def next_time(tx: Tx, kinds: Sequence[str]) -> int | None:
     return None if rows[0][0] is None else int_of(rows[0][0])
 
 
-async def take(tx: Tx, job_id: str, holder: str, until_us: int) -> Job | None:
-    """Takes a job that nobody has until then, unless it is renewed; None: somebody was quicker. Counts as begun."""
+async def take(tx: Tx, lane: str, kinds: Sequence[str], holder: str, until_us: int) -> Job | None:
+    """Takes the job of a lane that waits longest, until then unless it is renewed; None: somebody was quicker.
+
+    It counts as begun.
+    """
     rows = await tx.fetch(
-        "UPDATE jobs SET lease_holder = $2, lease_until = $3, attempts = attempts + 1"  # noqa: S608
-        f" WHERE id = $1 AND state = 0 AND lease_until < $4 RETURNING {_COLUMNS}",
-        job_id,
+        "UPDATE jobs SET lease_holder = $1, lease_until = $2, attempts = attempts + 1"  # noqa: S608
+        " WHERE state = 0 AND lease_until < $3 AND id = (SELECT j.id FROM jobs j WHERE j.state = 0 AND j.lane = $4"
+        f" AND j.run_time <= $3 AND j.lease_until < $3 AND j.kind IN ({marks(5, len(kinds))})"
+        f" ORDER BY j.run_time, j.id LIMIT 1) RETURNING {_COLUMNS}",
         holder,
         until_us,
         now_us(),
+        lane,
+        *kinds,
     )
     return _loaded(*rows[0]) if rows else None
 
