@@ -8,7 +8,7 @@ from fireside.core.clock import now_us
 from fireside.core.errors import NotFoundError
 from fireside.core.ids import etag_of
 from fireside.gen.v1.group_pb2 import Group
-from fireside.store import shares
+from fireside.store import collection_shares, shares
 from fireside.store.folding import fold
 from fireside.store.records import bytes_of, int_of, revision_of, str_of
 from fireside.store.tx import StaleRowError
@@ -57,8 +57,10 @@ async def update(tx: Tx, group: Group) -> Group:
 
 
 async def delete(tx: Tx, group_id: str) -> bool:
-    """Removes a group, and tells its members of the conversations that they have no more. Whether there was one."""
-    await shares.delete_of_group(tx, group_id, sorted(await members(tx, group_id)))
+    """Removes a group, and tells its members of the conversations and collections that they have no more. Whether there was one."""
+    concerned = sorted(await members(tx, group_id))
+    await shares.delete_of_group(tx, group_id, concerned)
+    await collection_shares.delete_of_group(tx, group_id, concerned)
     return await tx.execute("DELETE FROM groups WHERE id = $1", group_id) > 0
 
 
@@ -108,7 +110,7 @@ async def members(tx: Tx, group_id: str) -> set[str]:
 async def add_members(tx: Tx, group_id: str, account_ids: Iterable[str]) -> None:
     """Puts accounts into a group; those that are in it stay, and no provider takes them away. NotFoundError.
 
-    Whoever is new is told of the conversations that are shared with it.
+    Whoever is new is told of the conversations and collections that are shared with it.
     """
     wanted = list(account_ids)
     new = set(wanted) - await members(tx, group_id)
@@ -118,16 +120,18 @@ async def add_members(tx: Tx, group_id: str, account_ids: Iterable[str]) -> None
         [(group_id, account_id) for account_id in wanted],
     )
     await shares.joined(tx, group_id, sorted(new))
+    await collection_shares.joined(tx, group_id, sorted(new))
 
 
 async def remove_members(tx: Tx, group_id: str, account_ids: Iterable[str]) -> None:
-    """Takes accounts out of a group, and tells them of the conversations that they have no more."""
+    """Takes accounts out of a group, and tells them of the conversations and collections that they have no more."""
     gone = list(account_ids)
     await tx.execute_many(
         "DELETE FROM group_members WHERE group_id = $1 AND account_id = $2",
         [(group_id, account_id) for account_id in gone],
     )
     await shares.left(tx, group_id, gone)
+    await collection_shares.left(tx, group_id, gone)
 
 
 async def set_of_account(tx: Tx, account_id: str, group_ids: Collection[str]) -> tuple[set[str], set[str]]:
@@ -161,6 +165,7 @@ async def follow_provider(tx: Tx, account_id: str, names: Collection[str]) -> bo
     )
     for group_id in added:
         await shares.joined(tx, group_id, [account_id])
+        await collection_shares.joined(tx, group_id, [account_id])
     for group_id in gone:
         await remove_members(tx, group_id, [account_id])
     return bool(added or gone)
