@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 INGEST: Final = "ingest"
 """The kind of the job that reads a document; its subject is the document's id."""
 
-KEPT_VERSIONS: Final = 10
-"""How many files of a document are kept, the newest."""
+TOPIC: Final = "document"
+"""What other processes are told (Tx.notify) of each change: the document's id, a space, and its collection's or nothing."""
 
 _COLUMNS = "d.id, d.owner, d.collection_id, d.state, d.ready_version, d.change_seq, d.update_time, d.record"
 _SCANNED = 1000
@@ -84,6 +84,7 @@ async def arrived(
             us_of(document.update_time),
             _record(document),
         )
+        await _tell(tx, document)
     else:
         await _write(tx, document)
     await _add_version(tx, document, author_name)
@@ -116,6 +117,15 @@ async def find(tx: Tx, document_ids: Collection[str]) -> dict[str, Document]:
             *some,
         )
         found |= {document.id: document for document in map(_loaded, rows)}
+    return found
+
+
+async def latest(tx: Tx, document_ids: Collection[str]) -> list[Document]:
+    """These documents, those included that were deleted and are known to have been there."""
+    found: list[Document] = []
+    for some in chunks(sorted(document_ids)):
+        rows = await tx.fetch(f"SELECT {_COLUMNS} FROM documents d WHERE d.id IN ({marks(1, len(some))})", *some)  # noqa: S608
+        found += map(_loaded, rows)
     return found
 
 
@@ -164,63 +174,6 @@ async def change(tx: Tx, document_id: str, alter: Callable[[Document], None]) ->
     alter(document)
     await _write(tx, document)
     return document
-
-
-async def delete(tx: Tx, document_id: str) -> list[str]:
-    """Removes a document with its versions, passages, words, vectors, job and files, for good; returns the files' ids.
-
-    In a collection a row stays that says that it was deleted. The bytes go when nobody's file has them any more.
-    """
-    rows = await tx.fetch("SELECT collection_id FROM documents WHERE id = $1", document_id)
-    if not rows:
-        return []
-    collection_id = None if rows[0][0] is None else str_of(rows[0][0])
-    seq = await collections.next_change(tx, collection_id) if collection_id else 0
-    versions = await tx.fetch("SELECT file_id FROM document_versions WHERE document_id = $1", document_id)
-    file_ids = sorted({str_of(row[0]) for row in versions})
-    await tx.execute("DELETE FROM chunks WHERE document_id = $1", document_id)
-    await tx.execute("DELETE FROM document_versions WHERE document_id = $1", document_id)
-    await tx.execute_many("DELETE FROM files WHERE id = $1", [(file_id,) for file_id in file_ids])
-    if collection_id is None:
-        await tx.execute("DELETE FROM documents WHERE id = $1", document_id)
-    else:
-        gone = Document(id=document_id)
-        await tx.execute(
-            "UPDATE documents SET place = NULL, state = $2, ready_version = 0, change_seq = $3, update_time = $4,"
-            " record = $5 WHERE id = $1",
-            document_id,
-            int(DOCUMENT_STATE_DELETED),
-            seq,
-            now_us(),
-            _record(gone),
-        )
-    # Last, as in whatever works for the job: it holds the job's row while it commits.
-    await jobs.forget(tx, INGEST, document_id)
-    return file_ids
-
-
-async def delete_of_collection(tx: Tx, collection_id: str) -> list[str]:
-    """Removes the jobs and files of a collection that is about to be deleted, as `delete`; returns the files' ids."""
-    rows = await tx.fetch("SELECT id FROM documents WHERE collection_id = $1", collection_id)
-    await tx.execute_many("DELETE FROM jobs WHERE kind = $1 AND subject = $2", [(INGEST, row[0]) for row in rows])
-    await tx.notify(jobs.TOPIC, "")
-    files = await tx.fetch(
-        "SELECT DISTINCT v.file_id FROM documents d JOIN document_versions v ON v.document_id = d.id"
-        " WHERE d.collection_id = $1",
-        collection_id,
-    )
-    await tx.execute_many("DELETE FROM files WHERE id = $1", files)
-    return sorted(str_of(row[0]) for row in files)
-
-
-async def prune(tx: Tx, before_us: int, limit: int) -> int:
-    """Removes at most `limit` rows that say that a document was deleted before that; returns how many."""
-    return await tx.execute(
-        "DELETE FROM documents WHERE id IN (SELECT id FROM documents WHERE state = $1 AND update_time < $2 LIMIT $3)",
-        int(DOCUMENT_STATE_DELETED),
-        before_us,
-        limit,
-    )
 
 
 async def page(
@@ -279,40 +232,6 @@ async def versions(tx: Tx, document_id: str) -> list[DocumentVersion]:
     return [DocumentVersion.FromString(bytes_of(row[0])) for row in rows]
 
 
-async def release_old(tx: Tx, document_id: str, newest: int) -> list[str]:
-    """Removes versions that are not kept any more, and files that nothing else names; returns the files' ids."""
-    rows = await tx.fetch(
-        "SELECT version, file_id FROM document_versions WHERE document_id = $1 AND version <= $2",
-        document_id,
-        newest - KEPT_VERSIONS,
-    )
-    await tx.execute_many(
-        "DELETE FROM document_versions WHERE document_id = $1 AND version = $2",
-        [(document_id, version) for version, _ in rows],
-    )
-    released: list[str] = []
-    for _, file_id in rows:
-        if await tx.execute(
-            "DELETE FROM files WHERE id = $1"
-            " AND NOT EXISTS (SELECT 1 FROM document_versions v WHERE v.file_id = $1)"
-            " AND NOT EXISTS (SELECT 1 FROM conversation_files f WHERE f.file_id = $1)",
-            file_id,
-        ):
-            released.append(str_of(file_id))
-    return released
-
-
-async def hand_over_files(tx: Tx, account_id: str) -> None:
-    """Gives files that an account brought into collections of others to the collections' owners, before it goes."""
-    await tx.execute(
-        "UPDATE files SET owner = (SELECT c.owner FROM document_versions v JOIN documents d ON d.id = v.document_id"
-        " JOIN collections c ON c.id = d.collection_id WHERE v.file_id = files.id AND c.owner <> $1 LIMIT 1)"
-        " WHERE owner = $1 AND EXISTS (SELECT 1 FROM document_versions v JOIN documents d ON d.id = v.document_id"
-        " JOIN collections c ON c.id = d.collection_id WHERE v.file_id = files.id AND c.owner <> $1)",
-        account_id,
-    )
-
-
 def no_document(document_id: str) -> NotFoundError:
     """The error for an id that names no document that the caller may read."""
     return NotFoundError("DOCUMENT_NOT_FOUND", "There is no such document.", document_id=document_id)
@@ -339,8 +258,10 @@ async def _add_version(tx: Tx, document: Document, author_name: str) -> None:
 
 async def _write(tx: Tx, document: Document) -> None:
     now = now_us()
+    gone = document.state == DOCUMENT_STATE_DELETED
     await tx.execute(
-        "UPDATE documents SET state = $2, ready_version = $3, change_seq = $4, update_time = $5, record = $6 WHERE id = $1",
+        "UPDATE documents SET state = $2, ready_version = $3, change_seq = $4, update_time = $5, record = $6"  # noqa: S608
+        f"{', place = NULL' if gone else ''} WHERE id = $1",
         document.id,
         int(document.state),
         document.ready_version,
@@ -349,6 +270,11 @@ async def _write(tx: Tx, document: Document) -> None:
         _record(document),
     )
     document.update_time.CopyFrom(timestamp_of(now))
+    await _tell(tx, document)
+
+
+async def _tell(tx: Tx, document: Document) -> None:
+    await tx.notify(TOPIC, f"{document.id} {document.collection_id}")
 
 
 def _record(document: Document) -> bytes:
