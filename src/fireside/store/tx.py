@@ -36,9 +36,14 @@ class StaleRowError(AbortedError):
 class Tx(Protocol):
     """An open transaction. SQL has `$1`, `$2`, ... placeholders on every database.
 
-    Every method raises AlreadyExistsError for a taken id, NotFoundError for a reference to a row that is not there,
+    `dialect` is `sqlite` or `postgresql`, for the few statements that are not the same on both. Every method raises AlreadyExistsError for a taken id, NotFoundError for a reference to a row that is not there,
     InvalidArgumentError for text with a NUL character and UnavailableError when the database is away or full.
     """
+
+    @property
+    def dialect(self) -> str:
+        """Which database it is."""
+        ...
 
     async def fetch(self, sql: str, *args: Value) -> Sequence[Row]:
         """Runs a statement and returns its rows."""

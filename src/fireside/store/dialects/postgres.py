@@ -122,6 +122,8 @@ async def _keep(_connection: object) -> None:
 class PostgresTx:
     """Runs the statements of one body on a connection of the pool, and keeps its notes."""
 
+    dialect = "postgresql"
+
     def __init__(self, connection: _Connection, notes: list[Note] | None) -> None:
         """`notes` gets what the body wants to tell; None for a body that only reads."""
         self._connection = connection

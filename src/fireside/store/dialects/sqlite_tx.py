@@ -27,6 +27,8 @@ _MISUSE = "A transaction body may await nothing but its transaction."
 class SqliteTx:
     """Runs the statements of one body on a connection, and keeps its notes."""
 
+    dialect = "sqlite"
+
     def __init__(self, connection: sqlite3.Connection, notes: list[Note] | None) -> None:
         """`notes` gets what the body wants to tell; None for a body that only reads."""
         self._connection = connection

@@ -460,7 +460,7 @@ CREATE TRIGGER audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT
 
 CREATE TRIGGER audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'The audit log is only appended to.'); END;
 
-CREATE VIRTUAL TABLE chunk_text USING fts5(scope, terms, detail = column, tokenize = 'unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE chunk_text USING fts5(scope, terms, tokenize = 'unicode61 remove_diacritics 2');
 
 CREATE TRIGGER chunks_delete_text AFTER DELETE ON chunks BEGIN DELETE FROM chunk_text WHERE rowid = old.id; END;
 
