@@ -1,5 +1,6 @@
 // Which source is open beside the conversation. What reads its text is fetched when it is first wanted.
 
+import type { CitationView, FileView } from "./part-types.ts";
 import type { SourceRef, Sources, SourceText } from "./source-types.ts";
 import { Store } from "./store.ts";
 
@@ -20,6 +21,17 @@ export class OpenSource extends Store<SourceRef | null> implements Sources {
   read(source: SourceRef): Promise<SourceText> {
     return this.reader(source);
   }
+}
+
+/** Where the passage of a citation is. */
+export function sourceOfCitation(citation: CitationView): SourceRef {
+  const { documentId, fileId, title, mediaType, page, ordinal, quote } = citation;
+  return { documentId, fileId, name: title, mediaType, page, ordinal, quote };
+}
+
+/** A file as a whole. */
+export function sourceOfFile({ documentId, fileId, name, mediaType }: FileView): SourceRef {
+  return { documentId, fileId, name, mediaType, page: 0, ordinal: -1, quote: "" };
 }
 
 /** Where the bytes of a file are. `inline`: to be shown, not saved. */

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { BlockStream, type Block } from "../../src/ui/markdown/blocks.ts";
 import { MarkdownView } from "../../src/ui/markdown/markdownview.ts";
 
-const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}` };
+const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}`, cite: (number: number) => `Source ${number}` };
 
 const SAMPLES: Record<string, string> = {
   prose: "# Title\n\nSome *text* with **bold**, `code`, ~~old~~ and [a link](https://example.org/a_b).\nSecond line.\n\nSetext\n===\n\n> quote\n> more\n\n---\n\nEnd https://example.org/x.",

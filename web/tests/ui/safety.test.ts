@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { MarkdownView } from "../../src/ui/markdown/markdownview.ts";
 import hostile from "../data/hostile.json";
 
-const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}` };
+const labels = { copy: "Copy", copied: "Copied", code: "Code", table: "Table", openImage: (name: string) => `Open picture: ${name}`, cite: (number: number) => `Source ${number}` };
 
 function show(text: string): HTMLElement {
   const root = document.createElement("div");

@@ -8,6 +8,7 @@ import type { adminTexts } from "./admin-catalogue.ts";
 import type { entranceTexts } from "./entrance-catalogue.ts";
 import { runnerTexts } from "./runners-catalogue.ts";
 import type { sharingTexts } from "./sharing-catalogue.ts";
+import { sourceTexts } from "./sources-catalogue.ts";
 
 export interface Forms {
   readonly one: string;
@@ -317,6 +318,7 @@ export const catalogue = {
   "notice.alias.delete": ["The alias was not deleted.", "未能删除别名。"],
   "notice.more": ["More conversations could not be loaded.", "无法加载更多对话。"],
   ...runnerTexts,
+  ...sourceTexts,
 } as const satisfies Record<string, Entry>;
 
 /** Of all catalogues: those of screens that are fetched later are registered with them (registerTexts in text.ts). */

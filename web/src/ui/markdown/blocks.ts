@@ -114,6 +114,9 @@ export class BlockStream {
   #done = false;
   #tail: readonly Block[] | null = null;
 
+  /** `cites`: numbers in brackets refer to sources, and are held back until they are whole. */
+  constructor(private readonly cites = false) {}
+
   get settled(): readonly Block[] {
     return this.#settled;
   }
@@ -211,7 +214,7 @@ export class BlockStream {
       const text = this.#text.slice(fence.bodyStart, end).replace(/\n$/, "");
       return [{ kind: "code", type: "code", raw: "", language: fence.language, text, start: this.#start }];
     }
-    const source = settle(this.#text.slice(this.#start));
+    const source = settle(this.#text.slice(this.#start), this.cites);
     if (source.trim() === "") return [];
     return group(lex(source, this.#links).tokens, this.#start).filter(isShown).map(toBlock);
   }

@@ -7,4 +7,6 @@ export interface Labels {
   readonly table: string;
   /** Shown where a picture from elsewhere would be. */
   readonly openImage: (about: string) => string;
+  /** What a number that refers to a source is called. */
+  readonly cite: (number: number) => string;
 }

@@ -3,6 +3,7 @@
 // Settled blocks are rendered once, many at a time; the tail is morphed at most once a frame, and less often when it is
 // costly, so that a long unfinished list or table cannot take the page's time.
 import { BlockStream, type Block } from "./blocks.ts";
+import { placeCitations } from "./citations.ts";
 import { CodeView } from "./codeview.ts";
 import type { Labels } from "./labels.ts";
 import { morphChildren, type Claim } from "./morph.ts";
@@ -23,7 +24,9 @@ const LONGEST_REST_MS = 400;
 export class MarkdownView {
   readonly #root: HTMLElement;
   readonly #labels: Labels;
-  readonly #stream = new BlockStream();
+  #stream = new BlockStream();
+  /** The numbers that refer to sources. */
+  #cites: ReadonlySet<number> = new Set();
   readonly #slots: Slot[] = [];
   /** Code blocks inside lists and quotes. */
   readonly #nested = new WeakMap<Element, CodeView>();
@@ -48,6 +51,15 @@ export class MarkdownView {
     // A finished text is shown at once: the page must not jump when a conversation opens.
     if (first || !streaming) this.flush();
     else this.#schedule();
+  }
+
+  /** Says which numbers in brackets refer to sources. Others stay text. */
+  cite(numbers: ReadonlySet<number>): void {
+    if (numbers.size === this.#cites.size && [...numbers].every((number) => this.#cites.has(number))) return;
+    this.#cites = numbers;
+    this.#stream = new BlockStream(numbers.size > 0);
+    this.#dropFrom(0);
+    if (this.#text !== "") this.flush();
   }
 
   /** Shows the last text now. */
@@ -116,7 +128,7 @@ export class MarkdownView {
       const made = this.#make(block, final);
       slot.element.replaceWith(made.element);
       this.#slots[at] = made;
-      if (block.kind === "html") this.#finish(made.element);
+      if (block.kind === "html") this.#morph(made.element, block.html);
     }
     slot.final = final;
   }
@@ -133,6 +145,7 @@ export class MarkdownView {
     for (const slot of made) {
       if (slot.block.kind === "html") {
         slot.element.replaceChildren(...(rendered.get(slot) ?? sanitize(slot.block.html)).childNodes);
+        placeCitations(slot.element, this.#cites, this.#labels.cite);
         this.#finish(slot.element);
       }
       fragment.append(slot.element);
@@ -156,7 +169,9 @@ export class MarkdownView {
   }
 
   #morph(element: HTMLElement, html: string): void {
-    morphChildren(element, sanitize(html), this.#claim);
+    const next = sanitize(html);
+    placeCitations(next, this.#cites, this.#labels.cite);
+    morphChildren(element, next, this.#claim);
     this.#finish(element);
   }
 

@@ -3,6 +3,8 @@
 // A lone `-` may become a list, a rule or a heading; `**bo` will be bold; half an address is no link yet. Shown as they
 // are they would flicker. This changes only what is shown while the text grows: the finished text is parsed as it is.
 
+import { mayBecomeReference } from "./citations.ts";
+
 const MARKERS_ONLY = /^[ \t]*(?:[-*+_=#>~`|:\\$]|\d{1,9}[.)]?|\[[ xX]?\]?|[ \t])*$/;
 const FENCE_LINE = /^[ \t]*(?:[-*+>]|\d{1,9}[.)])*[ \t]*(?:`{3,}|~{3,})[^`\n]*$/;
 const DELIMITER_ROW = /^[ \t]*\|[ \t:|-]*$/;
@@ -42,6 +44,8 @@ interface Scan {
   closers: string;
   /** Characters that are left out, by index. */
   readonly without: Set<number>;
+  /** Numbers in brackets refer to sources: they come whole or not at all. */
+  readonly cites: boolean;
 }
 
 function findRun(text: string, from: number, run: string): number {
@@ -94,6 +98,13 @@ function closingParen(text: string, at: number): number {
 function linkEnd(text: string, at: number, scan: Scan): number {
   const close = text.indexOf("]", at + 1);
   const image = text[at - 1] === "!";
+  if (scan.cites && !image) {
+    if (close < 0 && mayBecomeReference(text.slice(at))) {
+      scan.cut = at;
+      return at + 1;
+    }
+    if (close === text.length - 1 && mayBecomeReference(text.slice(at, close))) return close + 1;
+  }
   if (close < 0) {
     if (image) scan.cut = at - 1;
     else scan.without.add(at);
@@ -116,8 +127,8 @@ function linkEnd(text: string, at: number, scan: Scan): number {
   return at + 1;
 }
 
-function scanInline(text: string): Scan {
-  const scan: Scan = { cut: text.length, closers: "", without: new Set() };
+function scanInline(text: string, cites: boolean): Scan {
+  const scan: Scan = { cut: text.length, closers: "", without: new Set(), cites };
   const open: { mark: string; at: number }[] = [];
   let at = 0;
   while (at < scan.cut) {
@@ -144,6 +155,8 @@ function scanInline(text: string): Scan {
       at = mark(text, at, run, open, scan);
     } else if (char === "[") {
       at = linkEnd(text, at, scan);
+    } else if (cites && char === "【" && mayBecomeReference(text.slice(at))) {
+      scan.cut = at;
     } else if (char === "<" && text.length - at < MAX_HELD && /^<\/?(?:[a-z][^>]*)?$/i.test(text.slice(at))) {
       scan.cut = at;
     } else if (char === "!" && at === text.length - 1 && /\s/.test(text[at - 1] ?? " ")) {
@@ -175,7 +188,7 @@ function mark(text: string, at: number, run: string, open: { mark: string; at: n
   return end;
 }
 
-function closeInline(text: string): string {
+function closeInline(text: string, cites: boolean): string {
   const blank = text.lastIndexOf("\n\n");
   const paragraph = Math.max(blank < 0 ? 0 : blank + 2, text.length - LOOK_BACK);
   // A list item or a heading is a paragraph of its own.
@@ -185,7 +198,7 @@ function closeInline(text: string): string {
   const lead = /^[ \t]*(?:(?:[-*+>]|\d{1,9}[.)]|#{1,6})[ \t]+)*/.exec(text.slice(from))?.[0].length ?? 0;
   const start = from + lead;
   const part = text.slice(start);
-  const scan = scanInline(part);
+  const scan = scanInline(part, cites);
   let shown = part.slice(0, scan.cut);
   if (scan.without.size > 0) shown = dropAt(shown, scan.without);
   if (scan.closers === "") return text.slice(0, start) + shown;
@@ -198,11 +211,11 @@ function dropAt(text: string, without: ReadonlySet<number>): string {
   return kept;
 }
 
-/** The unfinished end of a text as it is best shown now. */
-export function settle(text: string): string {
+/** The unfinished end of a text as it is best shown now. `cites`: numbers in brackets refer to sources. */
+export function settle(text: string, cites = false): string {
   const line = text.lastIndexOf("\n") + 1;
   if (endsInFence(text.slice(0, line))) {
     return /^[ \t]*[`~]+[ \t]*$/.test(text.slice(line)) ? text.slice(0, line) : text;
   }
-  return closeInline(dropUnsettledLines(text));
+  return closeInline(dropUnsettledLines(text), cites);
 }
