@@ -18,16 +18,21 @@ from pyqwest import Client, HTTPTransport, HTTPVersion, Proxy
 
 from fireside.cli.credentials import key_for
 from fireside.cli.failure import CommandError, UnreachableError
+from fireside.gen.google.bytestream.bytestream_connect import ByteStreamClient
 from fireside.gen.v1.account_service_connect import AccountServiceClient
 from fireside.gen.v1.audit_service_connect import AuditServiceClient
 from fireside.gen.v1.auth_service_connect import AuthServiceClient
 from fireside.gen.v1.chat_service_connect import ChatServiceClient
+from fireside.gen.v1.collection_service_connect import CollectionServiceClient
 from fireside.gen.v1.conversation_service_connect import ConversationServiceClient
+from fireside.gen.v1.file_service_connect import FileServiceClient
 from fireside.gen.v1.group_service_connect import GroupServiceClient
+from fireside.gen.v1.knowledge_service_connect import KnowledgeServiceClient
 from fireside.gen.v1.model_service_connect import ModelServiceClient
 from fireside.gen.v1.people_service_connect import PeopleServiceClient
 from fireside.gen.v1.policy_service_connect import PolicyServiceClient
 from fireside.gen.v1.runner_service_connect import RunnerServiceClient
+from fireside.gen.v1.upload_service_connect import UploadServiceClient
 
 if TYPE_CHECKING:
     from connectrpc.errors import ConnectError
@@ -83,6 +88,11 @@ class Link:
     groups: GroupServiceClient
     policy: PolicyServiceClient
     audit: AuditServiceClient
+    collections: CollectionServiceClient
+    knowledge: KnowledgeServiceClient
+    files: FileServiceClient
+    uploads: UploadServiceClient
+    byte_stream: ByteStreamClient
     transport: HTTPTransport
 
     async def aclose(self) -> None:
@@ -120,6 +130,11 @@ def open_link(config: ClientConfig, *, key: str | None = None) -> Link:
         GroupServiceClient(config.url, **common),
         PolicyServiceClient(config.url, **common),
         AuditServiceClient(config.url, **common),
+        CollectionServiceClient(config.url, **common),
+        KnowledgeServiceClient(config.url, **common),
+        FileServiceClient(config.url, **common),
+        UploadServiceClient(config.url, **common),
+        ByteStreamClient(config.url, **common),
         transport,
     )
 

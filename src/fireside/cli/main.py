@@ -15,6 +15,7 @@ from fireside.cli.health import health
 from fireside.cli.login import login, logout
 from fireside.cli.runners import runners
 from fireside.cli.serve import serve
+from fireside.cli.upload.command import upload
 from fireside.cli.worker import worker
 
 
@@ -39,6 +40,7 @@ main.add_command(worker)
 main.add_command(login)
 main.add_command(logout)
 main.add_command(chat)
+main.add_command(upload)
 main.add_command(runners)
 main.add_command(admin)
 main.add_command(doctor)

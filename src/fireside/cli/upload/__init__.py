@@ -1,0 +1,1 @@
+"""`fireside upload`: files and folders into a collection of a running server."""

@@ -1,0 +1,118 @@
+"""The collection that files go to: finds or makes it, and knows what is in it already. Sends no file."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fireside.cli.failure import CommandError
+from fireside.core.ids import new_id
+from fireside.gen.v1.collection_service_pb2 import (
+    CreateCollectionRequest,
+    GetCollectionRequest,
+    ListCollectionsRequest,
+)
+from fireside.gen.v1.file_service_pb2 import GetFileRequest
+from fireside.gen.v1.knowledge_service_pb2 import ListDocumentsRequest
+from fireside.gen.v1.share_pb2 import SHARE_ROLE_VIEWER
+from fireside.gen.v1.upload_service_pb2 import ListUploadsRequest
+
+if TYPE_CHECKING:
+    from fireside.cli.link import Link
+    from fireside.gen.v1.collection_pb2 import Collection
+    from fireside.gen.v1.document_pb2 import Document
+    from fireside.gen.v1.file_pb2 import Upload
+
+_PAGE = 500
+_NAMED_AT_MOST = 10
+
+
+async def collection_of(link: Link, name: str, *, create: bool) -> Collection:
+    """The collection with this name or id that may be written to; with `create` it is made when there is none.
+
+    Raises CommandError, which says what there is, and ConnectError.
+    """
+    try:
+        wanted = str(uuid.UUID(name))
+    except ValueError:
+        found = [item for item in await _collections(link, name) if item.name.casefold() == name.casefold()]
+    else:
+        found = [(await link.collections.get_collection(GetCollectionRequest(collection_id=wanted))).collection]
+    exact = [item for item in found if item.name == name]
+    # One's own goes before one of that name that others share.
+    for candidates in (exact, found):
+        own = [item for item in candidates if not item.owner_name]
+        for choice in (own, candidates):
+            if len(choice) == 1:
+                return _writable(choice[0])
+    if found:
+        ids = ", ".join(f"{item.id} of {item.owner_name or 'yours'}" for item in found)
+        raise CommandError(f"There are several collections called {name}. Give --collection the id of one: {ids}.")
+    if create:
+        request = CreateCollectionRequest(collection_id=new_id(), name=name)
+        return (await link.collections.create_collection(request)).collection
+    raise CommandError(await _no_such(link, name))
+
+
+def _writable(collection: Collection) -> Collection:
+    if collection.access == SHARE_ROLE_VIEWER:
+        raise CommandError(
+            f"You may read {collection.name}, which is {collection.owner_name}'s, but add nothing to it."
+        )
+    return collection
+
+
+async def _collections(link: Link, query: str) -> list[Collection]:
+    found: list[Collection] = []
+    request = ListCollectionsRequest(query=query, page_size=_PAGE)
+    while True:
+        page = await link.collections.list_collections(request)
+        found += page.collections
+        if not page.next_page_token:
+            return found
+        request.page_token = page.next_page_token
+
+
+async def _no_such(link: Link, name: str) -> str:
+    names = [item.name for item in await _collections(link, "") if item.access != SHARE_ROLE_VIEWER]
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    there = f"There are: {', '.join(names[:_NAMED_AT_MOST])}{more}." if names else "There is none yet."
+    return f"There is no collection called {name}. Add --create to make it. {there}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is in a collection, and what is on its way there."""
+
+    documents: dict[str, Document]
+    """By folder, a slash and name; without a folder by name."""
+
+    uploads: dict[str, Upload]
+    """By fingerprint."""
+
+
+async def known(link: Link, collection_id: str) -> Known:
+    """Looks. Raises ConnectError."""
+    documents: dict[str, Document] = {}
+    request = ListDocumentsRequest(collection_id=collection_id, page_size=_PAGE)
+    while True:
+        page = await link.knowledge.list_documents(request)
+        for document in page.documents:
+            documents[f"{document.folder}/{document.name}" if document.folder else document.name] = document
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+    uploads: dict[str, Upload] = {}
+    asking = ListUploadsRequest(page_size=_PAGE)
+    while True:
+        found = await link.uploads.list_uploads(asking)
+        uploads |= {upload.fingerprint: upload for upload in found.uploads if upload.fingerprint}
+        if not found.next_page_token:
+            return Known(documents, uploads)
+        asking.page_token = found.next_page_token
+
+
+async def sha256_of(link: Link, document: Document) -> bytes:
+    """The hash of a document's newest file. Raises ConnectError."""
+    return (await link.files.get_file(GetFileRequest(file_id=document.file_id))).file.sha256
