@@ -157,6 +157,23 @@ async def page(tx: Tx, account_id: str, *, query: str, limit: int, after: tuple[
     return found
 
 
+def folded(collection: Collection) -> str:
+    """What it is listed by."""
+    return fold(collection.name)
+
+
+async def count(tx: Tx, owner: str) -> int:
+    """How many collections an account has of its own."""
+    rows = await tx.fetch("SELECT count(*) FROM collections WHERE owner = $1", owner)
+    return int_of(rows[0][0])
+
+
+async def owned(tx: Tx, owner: str) -> list[str]:
+    """The ids of an account's own collections."""
+    rows = await tx.fetch("SELECT id FROM collections WHERE owner = $1 ORDER BY id", owner)
+    return [str_of(row[0]) for row in rows]
+
+
 async def change_seq(tx: Tx, collection_id: str) -> int:
     """The number of the newest change of a document in it; 0 for none."""
     rows = await tx.fetch("SELECT change_seq FROM collections WHERE id = $1", collection_id)

@@ -232,6 +232,39 @@ async def versions(tx: Tx, document_id: str) -> list[DocumentVersion]:
     return [DocumentVersion.FromString(bytes_of(row[0])) for row in rows]
 
 
+async def file_of(tx: Tx, document_id: str, version: int) -> str:
+    """The file of a version; empty when that is not kept."""
+    rows = await tx.fetch(
+        "SELECT file_id FROM document_versions WHERE document_id = $1 AND version = $2", document_id, version
+    )
+    return str_of(rows[0][0]) if rows else ""
+
+
+async def again(tx: Tx, document_id: str) -> Document | None:
+    """Has the newest file of a document read again, as another version in the place of that; None: it was deleted.
+
+    Call `Worker.wake` after the commit.
+    """
+
+    def alter(document: Document) -> None:
+        document.version += 1
+        document.state = DOCUMENT_STATE_UPLOADED
+        document.done = document.total = 0
+        document.ClearField("failure")
+
+    document = await change(tx, document_id, alter)
+    if document is None:
+        return None
+    before = next(iter(await versions(tx, document_id)), None)
+    if before is not None:
+        await tx.execute(
+            "DELETE FROM document_versions WHERE document_id = $1 AND version = $2", document_id, before.version
+        )
+    await _add_version(tx, document, before.author_name if before else "")
+    await jobs.enqueue(tx, INGEST, document_id, lane=document.collection_id or document.owner_id)
+    return document
+
+
 def no_document(document_id: str) -> NotFoundError:
     """The error for an id that names no document that the caller may read."""
     return NotFoundError("DOCUMENT_NOT_FOUND", "There is no such document.", document_id=document_id)
