@@ -74,6 +74,7 @@ const app = createApp({
     if (path === undefined || path === location.pathname) location.reload();
     else location.assign(path);
   },
+  hash: async (file, signal) => (await import("./hash-files.ts")).hashFile(file, signal),
 });
 
 function startWorker(failed: () => void): Port {

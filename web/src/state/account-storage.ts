@@ -28,7 +28,7 @@ export function storageOf(store: KeyStore, accountId: string): KeyStore {
 }
 
 /** What is written or unsent; the look of the app is not the account's. */
-const OWN = ["fireside.draft.", "fireside.outbox."];
+const OWN = ["fireside.draft.", "fireside.outbox.", "fireside.upload."];
 
 /** Forgets all that is kept for an account: it has signed out. */
 export function forgetAccount(store: KeyStore, accountId: string): void {

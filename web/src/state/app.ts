@@ -16,6 +16,7 @@ import type { SharedLink } from "./sharing-types.ts";
 import type { KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
 import type { AppState, Readable, Router, Settings } from "./types.ts";
+import type { Hash } from "./upload-task.ts";
 
 export interface AppOptions {
   readonly transport: Transport;
@@ -28,6 +29,8 @@ export interface AppOptions {
   readonly timeZone?: string;
   /** Loads the page anew, at this path if given. */
   readonly renew: (path?: string) => void;
+  /** Computes hashes of files where they do not hold up the page. */
+  readonly hash: Hash;
 }
 
 export interface App {

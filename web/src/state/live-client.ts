@@ -20,6 +20,8 @@ export interface LiveListener {
   unknown?(generationId: string): void;
   /** The server cannot bring this log (any further) by the live stream. */
   broken?(generationId: string, failure: Failure): void;
+  /** The tab goes away. */
+  left?(): void;
 }
 
 export class LiveClient {
@@ -73,6 +75,7 @@ export class LiveClient {
 
   /** The tab goes away. */
   leave(): void {
+    for (const listener of this.#listeners) listener.left?.();
     this.#wire?.send({ kind: "bye" });
   }
 

@@ -9,6 +9,7 @@ import type { Runners } from "./runner-types.ts";
 import type { Session } from "./session-types.ts";
 import type { Sources } from "./source-types.ts";
 import type { Presence, Shares } from "./sharing-types.ts";
+import type { Uploads } from "./upload-types.ts";
 
 /** A value that changes. The contract of a Svelte store, so `$store` works; `get` reads it once. */
 export interface Readable<T> {
@@ -360,6 +361,8 @@ export interface AppState {
   admin(): Promise<Admin>;
   /** Fetches who has access to a conversation of the reader's own. Fails offline. */
   shares(conversationId: string): Promise<Shares>;
+  /** Fetches what brings files to the server, for the library and for messages. Fails offline. */
+  uploads(): Promise<Uploads>;
   /** Fetches what looks after one's own account. Fails offline. */
   account(): Promise<OwnAccount>;
   /** How many messages wait in this browser for the server to take them. */

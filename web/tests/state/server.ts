@@ -25,6 +25,7 @@ import { TestAuth } from "./auth-service.ts";
 import { TestShares } from "./share-service.ts";
 import { TestRunners } from "./runner-service.ts";
 import { serve } from "./services.ts";
+import { TestUploads } from "./upload-service.ts";
 
 type EventKind = NonNullable<MessageInitShape<typeof EventSchema>["kind"]>;
 
@@ -47,6 +48,7 @@ export class TestServer {
   readonly runners = new TestRunners();
   readonly auth = new TestAuth();
   readonly shares = new TestShares();
+  readonly uploads = new TestUploads();
   down = false;
   /** Lists messages as they were so many events ago: what is durable lags behind what was streamed. */
   lag = 0;
