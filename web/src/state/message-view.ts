@@ -1,11 +1,11 @@
 // Makes what a view sees of a message from the record and from how its order stands. The same input gives the same
 // object, and content that only grew keeps its epoch, so that a view renders no more than what is new.
 
-import { equals, toJsonString } from "@bufbuild/protobuf";
+import { toJsonString } from "@bufbuild/protobuf";
 import { timestampMs, ValueSchema } from "@bufbuild/protobuf/wkt";
 
 import { Phase, type Heartbeat } from "../gen/fireside/v1/generation_pb.ts";
-import { FinishReason, MessageState, PartSchema, Role } from "../gen/fireside/v1/message_pb.ts";
+import { FinishReason, MessageState, Role } from "../gen/fireside/v1/message_pb.ts";
 import type { CitationPart, FilePart, Message, Part } from "../gen/fireside/v1/message_pb.ts";
 import { modelError } from "./errors.ts";
 import type { Pending } from "./pending.ts";
@@ -144,11 +144,16 @@ export function extendsMessage(before: Message, after: Message): boolean {
       if (part === next) return true;
       const text = textOf(part);
       const more = next?.kind.case === part.kind.case ? textOf(next) : null;
-      if (next !== undefined && text === null) return equals(PartSchema, part, next);
-      if (text === null || more === null) return false;
+      if (text === null || more === null) return next !== undefined && more === text && sameWhole(part, next);
       return index === last ? more.startsWith(text) : more === text;
     })
   );
+}
+
+/** Whether two parts that come in one piece are the same: a message that is read again has its parts anew. */
+function sameWhole(before: Part, after: Part): boolean {
+  const one = viewOf(before);
+  return one.kind !== "image" && JSON.stringify(one) === JSON.stringify(viewOf(after));
 }
 
 /** The text of a part that grows; null for other parts. */
@@ -226,6 +231,10 @@ function partView(part: Part, index: number, message: Message, times: Cached["re
     const durationMs = time === undefined || time.until === null ? null : time.until - time.from;
     return { kind: "reasoning", text: part.kind.value.text, done: reasoningDone(message, index), durationMs };
   }
+  return viewOf(part);
+}
+
+function viewOf(part: Part): PartView {
   let view = simpleViews.get(part);
   if (view === undefined) {
     view = simpleView(part);

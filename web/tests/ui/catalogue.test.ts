@@ -11,11 +11,12 @@ import { adminTexts } from "../../src/ui/i18n/admin-catalogue.ts";
 import { catalogue, type Entry, type TextKey } from "../../src/ui/i18n/catalogue.ts";
 import { entranceTexts } from "../../src/ui/i18n/entrance-catalogue.ts";
 import { sharingTexts } from "../../src/ui/i18n/sharing-catalogue.ts";
+import { sourceTexts } from "../../src/ui/i18n/sources-catalogue.ts";
 import { chooseLanguage, formatText, isTextKey } from "../../src/ui/i18n/text.ts";
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 /** Those of screens that are fetched when first wanted are catalogues of their own. */
-const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts };
+const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts, ...sourceTexts };
 const entries = Object.entries(all) as [TextKey, Entry][];
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((hole) => hole[1] ?? "").sort();
 
@@ -39,7 +40,7 @@ describe("the catalogue", () => {
   });
 
   it("names each text once", () => {
-    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts];
+    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts, sourceTexts];
     expect(parts.reduce((sum, part) => sum + Object.keys(part).length, 0)).toBe(entries.length);
   });
 

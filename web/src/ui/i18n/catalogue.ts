@@ -8,7 +8,7 @@ import type { adminTexts } from "./admin-catalogue.ts";
 import type { entranceTexts } from "./entrance-catalogue.ts";
 import { runnerTexts } from "./runners-catalogue.ts";
 import type { sharingTexts } from "./sharing-catalogue.ts";
-import { sourceTexts } from "./sources-catalogue.ts";
+import type { sourceTexts } from "./sources-catalogue.ts";
 
 export interface Forms {
   readonly one: string;
@@ -99,6 +99,12 @@ export const catalogue = {
     { one: "Thought for {count} second", other: "Thought for {count} seconds" },
     "思考了 {count} 秒",
   ],
+
+  // The numbers in an answer.
+  "cite.label": ["Source {number}: {title}", "来源 {number}：{title}"],
+  "cite.label.page": ["Source {number}: {title}, page {page}", "来源 {number}：{title}，第 {page} 页"],
+  "cite.page": ["p. {page}", "第 {page} 页"],
+  "cite.list": ["Sources:", "来源："],
 
   // What can be done with a message.
   "message.copy": ["Copy", "复制"],
@@ -318,7 +324,6 @@ export const catalogue = {
   "notice.alias.delete": ["The alias was not deleted.", "未能删除别名。"],
   "notice.more": ["More conversations could not be loaded.", "无法加载更多对话。"],
   ...runnerTexts,
-  ...sourceTexts,
 } as const satisfies Record<string, Entry>;
 
 /** Of all catalogues: those of screens that are fetched later are registered with them (registerTexts in text.ts). */
@@ -327,5 +332,6 @@ export type TextKey =
   | keyof typeof entranceTexts
   | keyof typeof accountTexts
   | keyof typeof adminTexts
-  | keyof typeof sharingTexts;
+  | keyof typeof sharingTexts
+  | keyof typeof sourceTexts;
 export type LanguageCode = (typeof LANGUAGES)[number];

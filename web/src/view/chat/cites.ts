@@ -1,8 +1,6 @@
 // How citations are spoken of, in the reader's language.
 import type { CitationView } from "../../state/part-types.ts";
-import { localeTag, t } from "../../ui/i18n/locale.svelte.ts";
-
-const NAMED = 6;
+import { t } from "../../ui/i18n/locale.svelte.ts";
 
 /** Each number, with what a screen reader calls it. */
 export function citeLabels(citations: readonly CitationView[]): ReadonlyMap<number, string> {
@@ -21,12 +19,5 @@ export function placeOf({ title, page }: CitationView): string {
 /** What follows a text that was copied. */
 export function listOfSources(citations: readonly CitationView[]): string {
   if (citations.length === 0) return "";
-  return [t("sources.list"), ...citations.map((citation) => `[${citation.number}] ${placeOf(citation)}`)].join("\n");
-}
-
-/** Names as they are listed in a sentence; of many, the first. */
-export function namesOf(names: readonly string[]): string {
-  const shown = names.slice(0, NAMED);
-  if (names.length > NAMED) shown.push(t("sources.more", { count: names.length - NAMED }));
-  return new Intl.ListFormat(localeTag(), { type: "conjunction" }).format(shown);
+  return [t("cite.list"), ...citations.map((citation) => `[${citation.number}] ${placeOf(citation)}`)].join("\n");
 }
