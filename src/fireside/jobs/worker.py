@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fireside.store.tx import Tx
 
     Handler: TypeAlias = Callable[[Job], Awaitable[None]]
-    GivenUp: TypeAlias = Callable[[Tx, Job, Failure], Awaitable[None]]
+    GivenUp: TypeAlias = Callable[[Tx, Job, Failure], Awaitable[Callable[[], None]]]
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,10 @@ class Worker:
         self._renewed = self._pruned = time.monotonic()
 
     def register(self, kind: str, handler: Handler, given_up: GivenUp | None = None) -> None:
-        """Has jobs of a kind run by `handler`; `given_up` tells, in the transaction that gives one up, whom it concerns."""
+        """Has jobs of a kind run by `handler`; `given_up` stores, in the transaction that gives one up, what that means.
+
+        What `given_up` returns is called after the commit.
+        """
         self._kinds[kind] = _Kind(handler, given_up)
 
     async def open(self) -> None:
@@ -246,18 +249,19 @@ class Worker:
             logger.info("A job (%s) failed: %s %s", job.kind, failure.reason, failure.message)
         text = f"{failure.reason}: {failure.message}"
 
-        async def body(tx: Tx) -> None:
+        async def body(tx: Tx) -> Callable[[], None] | None:
             if delay is not None:
                 await jobs.retry(tx, job, text, now_us() + int(delay * 1e6))
-                return
-            if kind.given_up is not None:
-                await kind.given_up(tx, job, failure)
-            # Last, so that what it tells is taken back when the job is somebody else's now.
+                return None
+            told = await kind.given_up(tx, job, failure) if kind.given_up is not None else None
+            # Last, so that what it stored is taken back when the job is somebody else's now.
             if not await jobs.give_up(tx, job, text):
                 raise JobLostError
+            return told
 
         try:
-            await self._db.write(body)
+            if (told := await self._db.write(body)) is not None:
+                told()
         except JobLostError:
             logger.info("A job (%s) was taken over or is not wanted any more", job.kind)
         except Exception:  # the store may be away: the lease ends, and somebody tries again
