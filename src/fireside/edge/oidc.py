@@ -8,14 +8,13 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, quote, urlsplit
 
-from connectrpc.request import Headers
-
 from fireside.core.errors import FiresideError
 from fireside.core.principal import LOCAL
-from fireside.edge.access import SCHEME_HEADER, incoming
+from fireside.edge.access import incoming
 from fireside.edge.cookies import cookie_of, session_cookie
 from fireside.edge.errors import status_of
 from fireside.edge.plain import Reply, send_reply
+from fireside.edge.request import client_of, headers_of
 from fireside.gen.v1 import permission_pb2
 from fireside.identity.provider_sign_in import PENDING_SECONDS, Returned
 
@@ -56,8 +55,8 @@ class ProviderDoor:
 
     async def _reply(self, name: str, step: str, scope: Scope) -> Reply:
         try:
-            headers = _headers(scope)
-            principal = await self._access.admit(headers, _client(scope), permission_pb2.PERMISSION_PUBLIC)
+            headers = headers_of(scope)
+            principal = await self._access.admit(headers, client_of(scope), permission_pb2.PERMISSION_PUBLIC)
             if principal == LOCAL:
                 return _to("/")
             query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=20)
@@ -124,14 +123,3 @@ def _cookie(origin: Origin, value: str, age: int) -> str:
     # Lax: the provider's site sends the browser back by a link, and Strict cookies would stay behind.
     secure = "; Secure" if origin.secure else ""
     return f"{_cookie_name(origin)}={value}; Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{secure}"
-
-
-def _headers(scope: Scope) -> Headers:
-    given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    scheme = (SCHEME_HEADER, scope.get("scheme", "http"))
-    return Headers([*(item for item in given if item[0] != SCHEME_HEADER), scheme])
-
-
-def _client(scope: Scope) -> str:
-    client = scope.get("client")
-    return f"{client[0]}:{client[1]}" if client else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fireside.edge.openai.errors import Refused, too_large
 from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import send_reply
+from fireside.edge.request import ClientGoneError, attended
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -30,10 +31,6 @@ class RefusedError(Exception):
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.message)
         self.refused = refused
-
-
-class ClientGoneError(Exception):
-    """The client has hung up before it had sent its request."""
 
 
 @dataclass(slots=True)
@@ -86,26 +83,7 @@ class Call:
 
     async def attended(self, work: Coroutine[None, None, None]) -> None:
         """Runs `work`, and cancels it when the client goes away."""
-        task = asyncio.current_task()
-        gone = False
-
-        async def watch() -> None:
-            nonlocal gone
-            while (await self.receive())["type"] != "http.disconnect":
-                pass
-            gone = True
-            if task is not None:
-                task.cancel()
-
-        watcher = asyncio.create_task(watch())
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not gone or task is None:
-                raise
-            task.uncancel()
-        finally:
-            watcher.cancel()
+        await attended(self.receive, work)
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -6,15 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from connectrpc.request import Headers
-
-from fireside.edge.access import SCHEME_HEADER
-from fireside.edge.openai.call import Call, ClientGoneError, RefusedError, read_body
+from fireside.edge.openai.call import Call, RefusedError, read_body
 from fireside.edge.openai.chat import ChatCompletions
 from fireside.edge.openai.embeddings import Embeddings
 from fireside.edge.openai.errors import no_such_call, refused, wrong_method
 from fireside.edge.openai.models import Models
 from fireside.edge.plain import send_reply
+from fireside.edge.request import ClientGoneError, client_of, headers_of
 from fireside.edge.streams import untie
 from fireside.gen.v1 import permission_pb2
 
@@ -59,7 +57,7 @@ class OpenAIDoor:
         """Serves a request."""
         task = asyncio.current_task()
         try:
-            principal = await self._access.admit(_headers(scope), _client(scope), _permission(scope))
+            principal = await self._access.admit(headers_of(scope), client_of(scope), _permission(scope))
             post = self._posts.get(scope["path"])
             if post is None or scope["method"] != "POST":
                 await send_reply(send, await self._get(principal, scope), head=scope["method"] == "HEAD")
@@ -100,17 +98,6 @@ class OpenAIDoor:
         return await (
             self._models.list(principal) if path == _MODELS else self._models.get(principal, path[len(_MODELS) + 1 :])
         )
-
-
-def _headers(scope: Scope) -> Headers:
-    scheme = (SCHEME_HEADER, scope.get("scheme", "http"))
-    given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    return Headers([*(item for item in given if item[0] != SCHEME_HEADER), scheme])
-
-
-def _client(scope: Scope) -> str:
-    client = scope.get("client")
-    return f"{client[0]}:{client[1]}" if client else ""
 
 
 def _permission(scope: Scope) -> int:

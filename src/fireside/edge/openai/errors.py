@@ -10,28 +10,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
-from connectrpc.code import Code
 
 from fireside.edge.errors import status_of
+from fireside.edge.http_errors import BUSY, STATUSES
 from fireside.edge.plain import Reply
 
 if TYPE_CHECKING:
     from fireside.gen.v1 import message_pb2
 
-_STATUSES = {
-    Code.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    Code.FAILED_PRECONDITION: HTTPStatus.BAD_REQUEST,
-    Code.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
-    Code.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    Code.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
-    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Code.ALREADY_EXISTS: HTTPStatus.CONFLICT,
-    Code.ABORTED: HTTPStatus.CONFLICT,
-    Code.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    Code.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
-    Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
-}
 # What a log says about its end, as the status that the same trouble has before the log begins.
 _FAILURES = {
     "MODEL_NOT_FOUND": HTTPStatus.NOT_FOUND,
@@ -59,7 +45,6 @@ _TYPES = {
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
-_BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 _RETRY_SECONDS = 1.0
 
 
@@ -113,15 +98,15 @@ def refused(error: Exception) -> Refused:
         param = "messages"
     # A reason of the list below has one status, whatever class of error it came as.
     known = _FAILURES.get(status.reason)
-    code = known or _STATUSES.get(status.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    return Refused(code, status.message, code_of(status.reason), param, status.retry_after if code in _BUSY else 0.0)
+    code = known or STATUSES.get(status.code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return Refused(code, status.message, code_of(status.reason), param, status.retry_after if code in BUSY else 0.0)
 
 
 def failed(failure: message_pb2.Failure) -> Refused:
     """The error of a generation that failed."""
     fallback = HTTPStatus.SERVICE_UNAVAILABLE if failure.retryable else HTTPStatus.INTERNAL_SERVER_ERROR
     status = _FAILURES.get(failure.reason, fallback)
-    return Refused(status, failure.message, code_of(failure.reason), None, _RETRY_SECONDS if status in _BUSY else 0.0)
+    return Refused(status, failure.message, code_of(failure.reason), None, _RETRY_SECONDS if status in BUSY else 0.0)
 
 
 def code_of(reason: str) -> str:
