@@ -17,7 +17,7 @@ from fireside.gen.v1.document_pb2 import (
     Document,
     DocumentVersion,
 )
-from fireside.store import collections, jobs
+from fireside.store import collections, jobs, shares
 from fireside.store.chunks import chunks, marks
 from fireside.store.folding import fold
 from fireside.store.records import bytes_of, int_of, str_of, timestamp_of, us_of
@@ -263,6 +263,19 @@ async def again(tx: Tx, document_id: str) -> Document | None:
     await _add_version(tx, document, before.author_name if before else "")
     await jobs.enqueue(tx, INGEST, document_id, lane=document.collection_id or document.owner_id)
     return document
+
+
+async def readers(tx: Tx, document: Document) -> set[str]:
+    """The accounts that may read an attachment: its owner, and those who may read a conversation that names its file."""
+    rows = await tx.fetch(
+        "SELECT c.id, c.owner FROM conversation_files f JOIN conversations c ON c.id = f.conversation_id"
+        " WHERE f.file_id = $1 AND c.delete_time IS NULL",
+        document.file_id,
+    )
+    found = {document.owner_id, *(str_of(owner) for _, owner in rows)}
+    for conversation_id, _ in rows:
+        found.update((await shares.audience(tx, str_of(conversation_id))).roles)
+    return found
 
 
 def no_document(document_id: str) -> NotFoundError:
