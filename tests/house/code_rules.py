@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 BANNED_STEMS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb"}
-SEAMS = ("src/fireside/runners/", "src/fireside/store/dialects/", "src/fireside/blobs/", "src/fireside/cli/")
+SEAMS = (
+    "src/fireside/runners/",
+    "src/fireside/store/dialects/",
+    "src/fireside/blobs/",
+    "src/fireside/knowledge/extract/",
+    "src/fireside/cli/",
+)
 SEAM_CHOOSERS = {
     # Opens the one database that the URL names, so that the other one's driver is never imported.
     "src/fireside/store/db.py",

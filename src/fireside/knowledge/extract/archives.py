@@ -1,0 +1,95 @@
+"""ZIP archives and XML from strangers, opened so that they cannot unpack to more than is allowed. Not what is in them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Self
+from zipfile import BadZipFile, ZipFile
+
+from fireside.knowledge.extract import problems
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from fireside.knowledge.extract.base import Source
+
+_MOST_FILES = 20_000
+_RATIO = 200
+_FREE = 16 * 1024 * 1024
+"""Bytes that an entry may unpack to whatever its ratio is: empty sheets compress a thousandfold."""
+_ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
+_DOCTYPE = re.compile(rb"<!\s*DOCTYPE", re.IGNORECASE)
+_PROLOGUE = 64 * 1024
+
+
+class Archive:
+    """An open archive that has been checked.
+
+    Raises BadZipFile, and InvalidArgumentError (DOCUMENT_TOO_LARGE, DOCUMENT_ENCRYPTED).
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.zip = ZipFile(source.path)
+        try:
+            _check(self.zip, source.limits.unpacked_bytes)
+        except BaseException:
+            self.zip.close()
+            raise
+        self.names = frozenset(self.zip.namelist())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.zip.close()
+
+    def read(self, name: str) -> bytes:
+        """An entry. Raises KeyError, and BadZipFile where it is not as long as it says."""
+        with self.zip.open(name) as file:
+            # zipfile stops at the size that the directory declares, which has been checked.
+            return file.read()
+
+    def refuse_entities(self) -> None:
+        """Office files define no entities; one that does was made to do harm."""
+        for name in self.names:
+            if name.endswith((".xml", ".rels")):
+                with self.zip.open(name) as file:
+                    start = file.read(_PROLOGUE)
+                if _DOCTYPE.search(_narrow(start)):
+                    raise problems.damaged("its XML defines entities, which no program writes")
+
+
+def has_entities(xml: bytes) -> bool:
+    """Whether an XML document defines entities of its own."""
+    return bool(_ENTITY.search(_narrow(xml[: _PROLOGUE * 16])))
+
+
+def _narrow(xml: bytes) -> bytes:
+    """What stands in UTF-16 or UTF-32, as ASCII: enough to find a keyword."""
+    return xml.replace(b"\x00", b"") if b"\x00" in xml[:16] else xml
+
+
+def _check(archive: ZipFile, allowed: int) -> None:
+    entries = archive.infolist()
+    if len(entries) > _MOST_FILES:
+        raise problems.too_large(f"its archive has {len(entries)} files")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise problems.encrypted()
+    total = sum(entry.file_size for entry in entries)
+    if total > allowed:
+        raise problems.too_large(f"it unpacks to {total // 1_000_000} MB")
+    spans: list[tuple[int, int]] = []
+    for entry in entries:
+        if entry.file_size > _FREE and entry.file_size > _RATIO * max(entry.compress_size, 1):
+            raise problems.too_large(
+                f"a part of it unpacks to {entry.file_size // max(entry.compress_size, 1)} times its size"
+            )
+        spans.append((entry.header_offset, entry.header_offset + entry.compress_size))
+    spans.sort()
+    for (_, end), (start, _) in pairwise(spans):
+        # Entries that share their bytes unpack to far more than there is, without any large ratio.
+        if start < end:
+            raise BadZipFile("entries overlap")
