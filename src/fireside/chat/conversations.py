@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from fireside.chat import access, notes
 from fireside.chat.access import no_message
+from fireside.chat.attaching import collection_name
 from fireside.chat.feed import write_news
 from fireside.chat.once import Call, check_etag, once
 from fireside.chat.replay import stored_message
@@ -22,7 +23,7 @@ from fireside.gen.v1 import account_event_pb2, conversation_pb2, generation_pb2,
 from fireside.store import conversations, generations, messages, shares
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from google.protobuf.message import Message as ProtoMessage
 
@@ -134,6 +135,27 @@ class Conversations:
             act,
             conversation_pb2.Conversation,
         )
+
+    async def set_collections(
+        self, principal: Principal, conversation_id: str, collection_ids: Sequence[str], change: Change
+    ) -> conversation_pb2.Conversation:
+        """Says what is searched for each answer; makes the conversation if there is none. Raises NotFoundError, AbortedError."""
+        wanted = tuple(dict.fromkeys(collection_ids))
+
+        async def act(tx: Tx, news: list[News]) -> conversation_pb2.Conversation:
+            if await conversations.find(tx, conversation_id) is None:
+                await _refuse_unreadable(tx, principal, wanted)
+                return await _made_to_search(tx, principal, conversation_id, wanted, news)
+            standing, conversation = await access.conversation(tx, principal, conversation_id)
+            standing.require_writer()
+            check_etag(change.etag, conversation.etag)
+            # What is there already may be somebody else's: an editor keeps it without reading it.
+            await _refuse_unreadable(tx, principal, [one for one in wanted if one not in conversation.collection_ids])
+            conversation.collection_ids[:] = wanted
+            return await _update(tx, standing, conversation, news)
+
+        call = Call("set_collections", change.request_id, conversation_id, *wanted, change.etag)
+        return await self._once(principal, call, act, conversation_pb2.Conversation)
 
     async def delete(self, principal: Principal, conversation_id: str, change: Change) -> conversation_pb2.Conversation:
         """Hides a conversation and stops what runs in it. Raises NotFoundError, AbortedError."""
@@ -284,6 +306,21 @@ class Conversations:
         return await self._finishing.run(act_and_tell())
 
 
+async def _refuse_unreadable(tx: Tx, principal: Principal, collection_ids: Sequence[str]) -> None:
+    for collection_id in collection_ids:
+        await collection_name(tx, principal.id, collection_id)
+
+
+async def _made_to_search(
+    tx: Tx, principal: Principal, conversation_id: str, collection_ids: Sequence[str], news: list[News]
+) -> conversation_pb2.Conversation:
+    conversation = new_conversation(conversation_id)
+    conversation.collection_ids.extend(collection_ids)
+    made = await conversations.insert(tx, principal.id, conversation)
+    news += await write_news(tx, principal.id, account_event_pb2.AccountEvent(conversation_created=made))
+    return made
+
+
 async def _live(tx: Tx, standing: Standing, message: message_pb2.Message) -> conversation_pb2.Conversation:
     """The conversation of a message that was just found in it."""
     conversation = await conversations.get(tx, standing.owner, message.conversation_id)
@@ -320,7 +357,7 @@ async def _write_edit(tx: Tx, principal: Principal, edit: Edit, news: list[News]
     check_etag(edit.change.etag, original.etag)
     conversation = await _live(tx, standing, original)
     send = generation_pb2.SendInput(message_id=edit.new_message_id, parent_id=original.parent_id, parts=edit.parts)
-    message = await add_user_message(tx, conversation, send, standing.author(principal))
+    message = await add_user_message(tx, standing.owner, conversation, send, standing.author(principal))
     conversation.head_message_id = message.id
     conversation.update_time.FromMicroseconds(now_us())
     await _update(tx, standing, conversation, news)

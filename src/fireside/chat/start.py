@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fireside.chat import access, notes, wire
 from fireside.chat.access import Standing, no_conversation, no_message
+from fireside.chat.attaching import settle
 from fireside.chat.feed import News, write_news
 from fireside.chat.log import RESERVE
 from fireside.core.clock import now_us
@@ -85,7 +86,7 @@ async def write_start(tx: Tx, spec: generation_pb2.GenerationSpec, opening: Open
     conversation = await store(tx, owner, conversation)
     history: list[message_pb2.Message] = []
     if spec.HasField("send"):
-        history = [await add_user_message(tx, conversation, spec.send, standing.author(opening.principal))]
+        history = [await add_user_message(tx, owner, conversation, spec.send, standing.author(opening.principal))]
     answer = await (messages.update(tx, answer) if extends else messages.insert(tx, answer))
     record, started = await open_log(tx, owner, answer, fingerprint, opening.lease)
     if not history or history[0].parent_id:
@@ -140,12 +141,21 @@ def first_of(answer: message_pb2.Message) -> tuple[generation_pb2.Generation, ge
 
 
 async def add_user_message(
-    tx: Tx, conversation: conversation_pb2.Conversation, send: generation_pb2.SendInput, author: Principal | None
+    tx: Tx,
+    owner: str,
+    conversation: conversation_pb2.Conversation,
+    send: generation_pb2.SendInput,
+    author: Principal | None,
 ) -> message_pb2.Message:
-    """Inserts a person's message into the tree. `author` is None for the conversation's owner."""
+    """Inserts a person's message into the tree. `author` is None for the conversation's owner.
+
+    Raises NotFoundError for a file or a collection that it names and whoever writes may not read.
+    """
+    writer = author.id if author is not None else owner
+    parts = await settle(tx, writer, conversation.id, send.parts)
     message = message_pb2.Message(
         id=send.message_id, conversation_id=conversation.id, parent_id=send.parent_id, role=message_pb2.ROLE_USER,
-        parts=send.parts, state=message_pb2.MESSAGE_STATE_DONE,
+        parts=parts, state=message_pb2.MESSAGE_STATE_DONE,
     )  # fmt: skip
     if author is not None:
         message.author_id, message.author_name = author.id, author.name

@@ -77,6 +77,7 @@ def calls(spec: GenerationSpec) -> dict[str, Message]:
         "GetGeneration": chat.GetGenerationRequest(generation_id=generation_id),
         "GetConversation": conversation.GetConversationRequest(conversation_id=conversation_id),
         "RenameConversation": conversation.RenameConversationRequest(conversation_id=conversation_id, title="x"),
+        "SetConversationCollections": conversation.SetConversationCollectionsRequest(conversation_id=conversation_id),
         "DeleteConversation": conversation.DeleteConversationRequest(conversation_id=conversation_id),
         "UndeleteConversation": conversation.UndeleteConversationRequest(conversation_id=conversation_id),
         "ListMessages": conversation.ListMessagesRequest(conversation_id=conversation_id),

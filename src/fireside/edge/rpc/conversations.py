@@ -67,6 +67,18 @@ class ConversationHandlers:
         renamed = await self._conversations.rename(who, request.conversation_id, request.title, change)
         return pb.RenameConversationResponse(conversation=renamed)
 
+    async def set_conversation_collections(
+        self,
+        request: pb.SetConversationCollectionsRequest,
+        ctx: RequestContext[pb.SetConversationCollectionsRequest, pb.SetConversationCollectionsResponse],
+    ) -> pb.SetConversationCollectionsResponse:
+        """Says which collections are searched for each answer."""
+        change = Change(etag=request.etag, request_id=request.request_id)
+        changed = await self._conversations.set_collections(
+            caller(), request.conversation_id, request.collection_ids, change
+        )
+        return pb.SetConversationCollectionsResponse(conversation=changed)
+
     async def delete_conversation(
         self,
         request: pb.DeleteConversationRequest,
