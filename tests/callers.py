@@ -26,12 +26,14 @@ from fireside.gen.v1 import (
     auth_service_pb2,
     chat_service_pb2,
     conversation_service_pb2,
+    file_service_pb2,
     group_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
     runner_service_pb2,
     share_service_pb2,
+    upload_service_pb2,
 )
 
 _FILES = (
@@ -40,12 +42,14 @@ _FILES = (
     auth_service_pb2,
     chat_service_pb2,
     conversation_service_pb2,
+    file_service_pb2,
     group_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
     runner_service_pb2,
     share_service_pb2,
+    upload_service_pb2,
 )
 METHODS: dict[str, MethodDescriptor] = {
     method.name: method

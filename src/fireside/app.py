@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from fireside.blobs.s3 import S3Options
 from fireside.chat.admission import Admission
 from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
@@ -15,6 +16,8 @@ from fireside.chat.leaving import Leaving
 from fireside.chat.opening import Parts, open_shares
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
+from fireside.files.opening import FilesOptions, open_files
+from fireside.files.options import Options as UploadOptions
 from fireside.gen.v1 import runner_pb2
 from fireside.identity.mail import MailOptions
 from fireside.identity.opening import Identity, IdentityOptions, open_identity
@@ -125,6 +128,8 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         identity.removals.on_remove(Leaving(db, engine).stop_all)
         policies = identity.policies
         shares = await open_shares(Parts(db, engine, feed, conversations), lambda: policies.current.link_sharing, stack)
+        limits = None if config.single_user else identity.limits
+        files = await open_files(db, files_options(config), limits, stack)
         services = Services(
             engine=engine,
             conversations=conversations,
@@ -133,6 +138,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
             admission=admission,
             registry=registry,
             identity=identity,
+            files=files,
             authenticator=SingleUser() if config.single_user else identity.sessions,
             readiness=Readiness(),
         )
@@ -182,6 +188,20 @@ def identity_options(config: Config) -> IdentityOptions:
         mail=mail_options(config),
         providers=config.providers,
     )
+
+
+def files_options(config: Config) -> FilesOptions:
+    """What the settings say of files."""
+    s3 = S3Options(
+        endpoint=config.s3_endpoint,
+        region=config.s3_region,
+        access_key=config.s3_access_key,
+        secret_key=config.s3_secret_key,
+    )
+    options = UploadOptions(
+        max_bytes=config.upload_max_bytes, refused_types=config.upload_refused_types, keep=config.upload_keep
+    )
+    return FilesOptions(blob_store=config.blob_store, data_dir=config.data_dir, options=options, s3=s3)
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:

@@ -27,6 +27,7 @@ from fireside.gen.v1 import (
     model_service_pb2,
     runner_pb2,
     runner_service_pb2,
+    upload_service_pb2,
 )
 from fireside.gen.v1.message_pb2 import ImagePart, Part, TextPart
 
@@ -40,7 +41,7 @@ with warnings.catch_warnings():
 
 REQUESTS = [
     method.input_type
-    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2)
+    for file in (chat_service_pb2, conversation_service_pb2, model_service_pb2, runner_service_pb2, upload_service_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 ]
@@ -158,6 +159,10 @@ def with_runner(**spec: Any) -> runner_service_pb2.CreateRunnerRequest:
     return runner_service_pb2.CreateRunnerRequest(spec=runner_pb2.RunnerSpec(**spec))
 
 
+def with_hash(sha256: bytes) -> upload_service_pb2.CreateUploadRequest:
+    return upload_service_pb2.CreateUploadRequest(upload_id=ID, name="a.txt", sha256=sha256)
+
+
 def with_alias(alias: str, *targets: str) -> runner_service_pb2.SetModelAliasRequest:
     return runner_service_pb2.SetModelAliasRequest(alias=runner_pb2.ModelAlias(alias=alias, targets=targets))
 
@@ -195,6 +200,10 @@ HAND_MADE = {
     "no runner": runner_service_pb2.CreateRunnerRequest(secret="s" * 8193),
     "a runner of no kind": with_runner(name="shed", kind=99, addresses=["", "a" * 2049], models=["", "m" * 201]),
     "a runner with limits": with_runner(name="a", kind=6, addresses=["x"] * 65, limits={"concurrency": 100_001}),
+    "no hash": with_hash(b""),
+    "a hash": with_hash(b"x" * 32),
+    "a hash that is too short": with_hash(b"x" * 31),
+    "a hash that is too long": with_hash(b"x" * 33),
     "an alias": with_alias("fast", "a/b", "c/d"),
     "an alias with a slash, and no targets": with_alias("a/b"),
     "an alias with odd targets": with_alias("a.", "a/", "/a", "a", "a/b\n", "a/\n", "\n/b", "a/" + "x" * 300),

@@ -20,12 +20,15 @@ from fireside.edge.rpc.audit import AuditHandlers
 from fireside.edge.rpc.auth import AuthHandlers
 from fireside.edge.rpc.chat import ChatHandlers
 from fireside.edge.rpc.conversations import ConversationHandlers
+from fireside.edge.rpc.files import FileHandlers
 from fireside.edge.rpc.groups import GroupHandlers
 from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.people import PeopleHandlers
 from fireside.edge.rpc.policy import PolicyHandlers
 from fireside.edge.rpc.runners import RunnerHandlers
 from fireside.edge.rpc.shares import ShareHandlers
+from fireside.edge.rpc.uploads import READ_MAX_BYTES as UPLOAD_MAX_BYTES
+from fireside.edge.rpc.uploads import UploadHandlers
 from fireside.edge.validate import Validator
 from fireside.gen.v1 import (
     account_service_pb2,
@@ -33,24 +36,28 @@ from fireside.gen.v1 import (
     auth_service_pb2,
     chat_service_pb2,
     conversation_service_pb2,
+    file_service_pb2,
     group_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
     runner_service_pb2,
     share_service_pb2,
+    upload_service_pb2,
 )
 from fireside.gen.v1.account_service_connect import AccountServiceASGIApplication
 from fireside.gen.v1.audit_service_connect import AuditServiceASGIApplication
 from fireside.gen.v1.auth_service_connect import AuthServiceASGIApplication
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
 from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
+from fireside.gen.v1.file_service_connect import FileServiceASGIApplication
 from fireside.gen.v1.group_service_connect import GroupServiceASGIApplication
 from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
 from fireside.gen.v1.people_service_connect import PeopleServiceASGIApplication
 from fireside.gen.v1.policy_service_connect import PolicyServiceASGIApplication
 from fireside.gen.v1.runner_service_connect import RunnerServiceASGIApplication
 from fireside.gen.v1.share_service_connect import ShareServiceASGIApplication
+from fireside.gen.v1.upload_service_connect import UploadServiceASGIApplication
 
 if TYPE_CHECKING:
     from connectrpc.codec import Codec
@@ -64,6 +71,7 @@ if TYPE_CHECKING:
     from fireside.chat.feed import Feed
     from fireside.chat.opening import Shares
     from fireside.edge.access import Authenticator
+    from fireside.files.opening import Files
     from fireside.identity.opening import Identity
     from fireside.runners.registry import Registry
 
@@ -73,12 +81,14 @@ SERVICE_FILES = (
     auth_service_pb2.DESCRIPTOR,
     chat_service_pb2.DESCRIPTOR,
     conversation_service_pb2.DESCRIPTOR,
+    file_service_pb2.DESCRIPTOR,
     group_service_pb2.DESCRIPTOR,
     model_service_pb2.DESCRIPTOR,
     people_service_pb2.DESCRIPTOR,
     policy_service_pb2.DESCRIPTOR,
     runner_service_pb2.DESCRIPTOR,
     share_service_pb2.DESCRIPTOR,
+    upload_service_pb2.DESCRIPTOR,
 )
 SERVICES: tuple[ServiceDescriptor, ...] = tuple(
     service for file in SERVICE_FILES for service in file.services_by_name.values()
@@ -97,20 +107,29 @@ class Services:
     admission: Admission
     registry: Registry
     identity: Identity
+    files: Files
     authenticator: Authenticator
     readiness: Readiness
+
+
+class Route(NamedTuple):
+    """A service as it is served."""
+
+    application: ConnectASGIApplication[Any]
+    read_max_bytes: int
+    """The largest request message."""
 
 
 class _Shared(NamedTuple):
     interceptors: list[MetadataInterceptor[Any]]
     codecs: list[Codec[Any, Any]]
 
-    def of(self, application: type[Any], handlers: object, read_max_bytes: int) -> ConnectASGIApplication[Any]:
+    def of(self, application: type[Any], handlers: object, read_max_bytes: int) -> Route:
         """The application of one service. A message that is larger is RESOURCE_EXHAUSTED."""
         made: ConnectASGIApplication[Any] = application(
             handlers, interceptors=self.interceptors, codecs=self.codecs, read_max_bytes=read_max_bytes
         )
-        return made
+        return Route(made, read_max_bytes)
 
 
 def request_validator() -> Validator:
@@ -120,9 +139,7 @@ def request_validator() -> Validator:
     return Validator(types)  # pyright: ignore[reportArgumentType] - the stubs have two types of descriptor
 
 
-def applications(
-    services: Services, read_max_bytes: int, interceptors: list[MetadataInterceptor[Any]]
-) -> list[ConnectASGIApplication[Any]]:
+def applications(services: Services, read_max_bytes: int, interceptors: list[MetadataInterceptor[Any]]) -> list[Route]:
     """All of them. `read_max_bytes` is for what has contents."""
     validator = request_validator()
     unchecked = frozenset((chat_service_pb2.ConverseRequest,))
@@ -138,13 +155,18 @@ def applications(
         shared.of(ModelServiceASGIApplication, ModelHandlers(services.admission), _SMALL),
         shared.of(RunnerServiceASGIApplication, RunnerHandlers(services.registry), _MIDDLE),
         shared.of(ShareServiceASGIApplication, ShareHandlers(*services.shares), _SMALL),
+        shared.of(UploadServiceASGIApplication, UploadHandlers(services.files.uploads), UPLOAD_MAX_BYTES),
+        shared.of(FileServiceASGIApplication, FileHandlers(services.files.downloads), _SMALL),
         *_of_accounts(services.identity, shared),
-        HealthApplication(health, shared.interceptors, shared.codecs),
-        *reflection_applications(SERVICE_FILES, [HEALTH_FILE], shared.interceptors),
+        Route(HealthApplication(health, shared.interceptors, shared.codecs), _SMALL),
+        *(
+            Route(application, _SMALL)
+            for application in reflection_applications(SERVICE_FILES, [HEALTH_FILE], shared.interceptors)
+        ),
     ]
 
 
-def _of_accounts(identity: Identity, shared: _Shared) -> list[ConnectASGIApplication[Any]]:
+def _of_accounts(identity: Identity, shared: _Shared) -> list[Route]:
     return [
         shared.of(AuthServiceASGIApplication, AuthHandlers(identity), _SMALL),
         shared.of(AccountServiceASGIApplication, AccountHandlers(identity), _SMALL),

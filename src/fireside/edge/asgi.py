@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fireside.edge.access import SCHEME_HEADER, Access
-from fireside.edge.applications import SERVICES, Services, applications, request_validator
+from fireside.edge.applications import SERVICES, Route, Services, applications, request_validator
 from fireside.edge.cors import answer_headers, is_preflight, preflight, without_cookies
 from fireside.edge.errors import ErrorMapping
 from fireside.edge.evictions import Evictions
@@ -48,6 +48,8 @@ _NO_TRAILERS = Reply(
     200, b"", "application/grpc",
     ((b"grpc-status", b"12"), (b"grpc-message", b"this HTTP server sends no trailers: use Connect or gRPC-Web")),
 )  # fmt: skip
+# What a protocol may put around a message.
+_FRAME_BYTES = 1024
 _VERSION_HEADER, _SCHEME_HEADER = HTTP_VERSION_HEADER.encode(), SCHEME_HEADER.encode()
 
 
@@ -99,7 +101,9 @@ class Edge:
         services.identity.changes.listen(self._evictions.heard)
         self._openai = OpenAIDoor(services.engine, services.admission, access, self.streams, options.openai_max_bytes)
         interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), access, self.streams]
-        self._routes = {app.path: app for app in applications(services, options.read_max_bytes, interceptors)}
+        self._routes = {
+            route.application.path: route for route in applications(services, options.read_max_bytes, interceptors)
+        }
 
     def open(self) -> None:
         """Begins to end the streams of those who were signed out."""
@@ -124,8 +128,8 @@ class Edge:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        app = self._routes.get(path.rpartition("/")[0])
-        for_programs = app is not None or path.startswith(OPENAI_PREFIX)
+        route = self._routes.get(path.rpartition("/")[0])
+        for_programs = route is not None or path.startswith(OPENAI_PREFIX)
         verdict = self._guard.judge(scope["method"], scope["headers"], for_programs=for_programs)
         scope = self._proxies.seen(scope)
         native = _is_native_grpc(scope)
@@ -139,21 +143,24 @@ class Edge:
                 await send_reply(send, preflight(scope, verdict.page))
                 return
             scope = without_cookies(scope)
-        if app is not None:
-            await self._rpc(app, scope, receive, send)
+        if route is not None:
+            await self._rpc(route, scope, receive, send)
         elif for_programs:
             await self._openai(scope, receive, send)
         else:
             await self._not_rpc(scope, send)
 
-    async def _rpc(self, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _rpc(self, route: Route, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_native_grpc(scope) and "http.response.trailers" not in scope.get("extensions", {}):
             await send_reply(send, _NO_TRAILERS)
             return
-        if announces_more_than(self._options.read_max_bytes, scope):
-            receive = await cut_short(receive, self._options.read_max_bytes)
+        largest = route.read_max_bytes + _FRAME_BYTES
+        if announces_more_than(largest, scope):
+            receive = await cut_short(receive, largest)
         # connectrpc wants a root_path, which ASGI leaves optional.
-        await self.streams.serve(app, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send)
+        await self.streams.serve(
+            route.application, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send
+        )
 
     def _added(self, scope: Scope, page: bytes, *, for_programs: bool) -> list[tuple[bytes, bytes]]:
         """What every answer is to say besides its own headers."""

@@ -83,6 +83,10 @@ def _pattern(text: str) -> ValueRule:
     return lambda value: "" if search(value) else f"does not match regex pattern `{text}`"
 
 
+def _bytes_len(length: int) -> ValueRule:
+    return lambda value: f"must be {length} bytes" if len(value) != length else ""
+
+
 def _bytes_max_len(limit: int) -> ValueRule:
     return lambda value: f"must be at most {limit} bytes" if len(value) > limit else ""
 
@@ -103,7 +107,7 @@ def _not_in(values: Sequence[int]) -> ValueRule:
 
 _RULES: dict[str, dict[str, Callable[[Any], ValueRule]]] = {
     "string": {"min_len": _min_len, "max_len": _max_len, "max_bytes": _max_bytes, "uuid": _uuid, "pattern": _pattern},
-    "bytes": {"max_len": _bytes_max_len},
+    "bytes": {"len": _bytes_len, "max_len": _bytes_max_len},
     "repeated": {"min_items": _min_items, "max_items": _max_items},
     "enum": {"not_in": _not_in},
 }
