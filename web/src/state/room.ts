@@ -172,11 +172,13 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
   const runners = once(async () => new (await import("./runners.ts")).RunnerAdmin(parts));
   const admin = once(async () => (await import("./admin.ts")).createAdmin(parts));
   const sources = new OpenSource(async (source) => new (await import("./source-text.ts")).DocumentText(parts, source));
+  const library = once(async () => new (await import("./library.ts")).CollectionLibrary({ ...parts, locale }));
   const uploads = once(async () => new (await import("./uploads.ts")).UploadEngine({ ...parts, storage, hash: options.hash }));
   const presence = new ScreenPresence({ api, live, clock, accountId: () => accountId });
   return {
     session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence, sources,
     shares: async (id) => new (await import("./shares.ts")).ConversationShares({ api: api.shares, clock, random }, id),
+    library,
     uploads,
     unsent: () => outbox.orders().length,
   };

@@ -18,6 +18,7 @@ export interface Address {
 
 const CHAT = /^\/c\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$/i;
 const SETTINGS = /^\/settings\/([a-z]+)(?:\/([^/]+))?$/;
+const LIBRARY = /^\/library(?:\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}))?$/i;
 const LINK = /^\/s\/([\w-]+)$/;
 
 /** The route of a path; what is not known leads to the start. */
@@ -27,6 +28,8 @@ export function routeOf(given: string): Route {
   if (screen !== undefined) return { name: "entrance", screen };
   const [, page, thing] = SETTINGS.exec(path) ?? [];
   if (isPage(page)) return { name: "settings", page, id: decoded(thing ?? "") };
+  const library = LIBRARY.exec(path);
+  if (library !== null) return { name: "library", collectionId: (library[1] ?? "").toLowerCase() };
   const token = LINK.exec(path)?.[1];
   if (token !== undefined) return { name: "link", token };
   const id = CHAT.exec(path)?.[1];
@@ -53,6 +56,8 @@ export function pathOf(route: Route): string {
       return `/c/${route.conversationId}`;
     case "settings":
       return `/settings/${route.page}${route.id === "" ? "" : `/${encodeURIComponent(route.id)}`}`;
+    case "library":
+      return route.collectionId === "" ? "/library" : `/library/${route.collectionId}`;
     case "link":
       return `/s/${route.token}`;
     case "entrance":

@@ -4,6 +4,7 @@
 import type { Admin } from "./admin-types.ts";
 import type { OwnAccount } from "./account-types.ts";
 import type { Confirmations } from "./confirm.ts";
+import type { Library } from "./library-types.ts";
 import type { PartView } from "./part-types.ts";
 import type { Runners } from "./runner-types.ts";
 import type { Session } from "./session-types.ts";
@@ -317,6 +318,8 @@ export type Route =
   | { readonly name: "chat"; readonly conversationId: string }
   /** A page of the settings, of one thing on it if `id` is not empty. The conversation shown before stays the present one. */
   | { readonly name: "settings"; readonly page: SettingsPage; readonly id: string }
+  /** The library: all collections, or one of them. The conversation shown before stays the present one. */
+  | { readonly name: "library"; readonly collectionId: string }
   /** What somebody shares by a link. */
   | { readonly name: "link"; readonly token: string }
   /** Coming in: shown without anything of the app around it. */
@@ -361,6 +364,8 @@ export interface AppState {
   admin(): Promise<Admin>;
   /** Fetches who has access to a conversation of the reader's own. Fails offline. */
   shares(conversationId: string): Promise<Shares>;
+  /** Fetches the collections that can be searched. Fails offline. */
+  library(): Promise<Library>;
   /** Fetches what brings files to the server, for the library and for messages. Fails offline. */
   uploads(): Promise<Uploads>;
   /** Fetches what looks after one's own account. Fails offline. */

@@ -26,6 +26,7 @@ export const UPLOAD_REASONS: Readonly<Record<string, UploadErrorKey>> = {
   FILE_TYPE_REFUSED: "upload.error.type",
   STORAGE_FULL: "upload.error.full.server",
   FILE_NAME_INVALID: "upload.error.name",
+  FOLDER_INVALID: "upload.error.folder",
   FILE_CORRUPT: "upload.error.corrupt",
 };
 

@@ -11,6 +11,7 @@ import { isTransient } from "../rpc/failure.ts";
 import { appError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { LiveClient } from "./live-client.ts";
+import { Coalescer, slowly } from "./scheduler.ts";
 import type { KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
 import type { AppError } from "./types.ts";
@@ -58,12 +59,13 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
   #limitsAt = -Infinity;
   #admission: Promise<void> = Promise.resolve();
   #hurry: () => void = () => undefined;
-  #told = true;
+  readonly #news: Coalescer;
   #ticking = false;
 
   constructor(private readonly options: UploadOptions) {
     super({ items: [], unfinished: [], limits: null, rate: 0 });
     const { transport, storage, clock, random, hash, live } = options;
+    this.#news = new Coalescer(slowly(clock, TELL_MS), () => { this.#tell(); });
     this.#files = createClient(FileService, transport);
     this.#registry = new UploadRegistry(storage, clock, newId(clock.now()));
     this.#services = {
@@ -74,7 +76,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
       registry: this.#registry,
       pace: () => this.#pace,
       arrived: (bytes) => { this.#rate.arrived(bytes, clock.now()); },
-      changed: () => { this.#changed(); },
+      changed: () => { this.#news.soon(); },
     };
     this.#unfinished = new UnfinishedUploads(this.#services);
     live.link.subscribe(({ kind }) => {
@@ -88,7 +90,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
   }
 
   override get(): UploadsState {
-    this.#tell();
+    this.#news.flush();
     return super.get();
   }
 
@@ -103,7 +105,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
       return task.id;
     });
     if (fresh.length > 0) this.#admit(fresh);
-    this.#changed();
+    this.#news.soon();
     return ids;
   }
 
@@ -144,7 +146,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
 
   clear(): void {
     for (const task of this.#library()) if (task.phase === "done" || task.phase === "refused") this.#drop(task);
-    this.#changed();
+    this.#news.soon();
   }
 
   remove(id: string, { keep = false }: { readonly keep?: boolean } = {}): void {
@@ -162,7 +164,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
       if (begun || WAITING.has(phase)) this.#cancel(uploadId);
     }
     this.#fill();
-    this.#changed();
+    this.#news.soon();
   }
 
   look(): void {
@@ -187,7 +189,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
     this.#unfinished.drop(unfinishedId);
     this.#registry.end(unfinishedId);
     this.#cancel(unfinishedId);
-    this.#changed();
+    this.#news.soon();
   }
 
   // ---- what may be sent ----
@@ -284,7 +286,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
     for (const task of waiting) if (task.target.collectionId === "") start(task, ATTACHMENTS);
     for (const task of waiting) if (task.target.collectionId !== "") start(task, AT_A_TIME);
     if (running > 0) this.#tick();
-    this.#changed();
+    this.#news.soon();
   }
 
   #ended(task: UploadTask): void {
@@ -315,7 +317,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
         running = true;
       }
       if (!running) return;
-      this.#changed();
+      this.#news.soon();
       this.#tick();
     });
   }
@@ -339,15 +341,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
 
   // ---- what is told ----
 
-  #changed(): void {
-    if (!this.#told) return;
-    this.#told = false;
-    this.options.clock.after(TELL_MS, () => { this.#tell(); });
-  }
-
   #tell(): void {
-    if (this.#told) return;
-    this.#told = true;
     const tasks = [...this.#tasks.values()];
     const own = new Set(tasks.map(({ uploadId }) => uploadId));
     this.update({

@@ -25,6 +25,7 @@ import { TestAuth } from "./auth-service.ts";
 import { TestShares } from "./share-service.ts";
 import { TestRunners } from "./runner-service.ts";
 import { serve } from "./services.ts";
+import { TestKnowledge } from "./knowledge-service.ts";
 import { TestUploads } from "./upload-service.ts";
 
 type EventKind = NonNullable<MessageInitShape<typeof EventSchema>["kind"]>;
@@ -49,6 +50,7 @@ export class TestServer {
   readonly auth = new TestAuth();
   readonly shares = new TestShares();
   readonly uploads = new TestUploads();
+  readonly knowledge = new TestKnowledge();
   down = false;
   /** Lists messages as they were so many events ago: what is durable lags behind what was streamed. */
   lag = 0;

@@ -17,6 +17,7 @@ import { ModelService } from "../../src/gen/fireside/v1/model_service_pb.ts";
 import { serveAuth } from "./auth-service.ts";
 import { serveRunners } from "./runner-service.ts";
 import { serveShares } from "./share-service.ts";
+import { serveKnowledge } from "./knowledge-service.ts";
 import { serveUploads } from "./upload-service.ts";
 import type { TestServer } from "./server.ts";
 
@@ -28,6 +29,7 @@ export function serve(router: ConnectRouter, server: TestServer): void {
   serveAuth(router, server.auth, (method, context, answer) => services.open(method, context, answer));
   const unary = <T>(method: string, context: HandlerContext, answer: () => T) => services.unary(method, context, answer);
   serveShares(router, server.shares, unary, (method, context, answer) => services.open(method, context, answer));
+  serveKnowledge(router, server.knowledge, unary);
   serveUploads(router, server.uploads, unary);
   serveRunners(router, server.runners, (method, context, answer) => services.unary(method, context, answer));
 }
