@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -136,6 +137,18 @@ def whole_text(passage: Passage) -> str:
 def scope_term(scope: str) -> str:
     """A scope as one term."""
     return scope.replace("-", "")
+
+
+def listed(tx: Tx, ids: Sequence[str]) -> str:
+    """Ids as one argument of a statement that has `chunks_of` in it."""
+    return json.dumps(list(ids)) if tx.dialect == "sqlite" else "{" + ",".join(f'"{one}"' for one in ids) + "}"
+
+
+def chunks_of(tx: Tx, number: int) -> str:
+    """The statement for the ids of all chunks of the documents that argument `number` lists."""
+    if tx.dialect == "sqlite":
+        return f"SELECT l.id FROM chunks l WHERE l.document_id IN (SELECT value FROM json_each(${number}))"  # noqa: S608
+    return f"SELECT l.id FROM chunks l WHERE l.document_id = ANY(${number}::text::text[])"  # noqa: S608
 
 
 _WITHOUT = (

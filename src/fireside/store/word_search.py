@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from fireside.store.chunks import chunks, marks
-from fireside.store.passages import SCOPE, scope_term
+from fireside.store.passages import SCOPE, chunks_of, listed, scope_term
 from fireside.store.records import int_of, str_of
 
 if TYPE_CHECKING:
@@ -44,13 +44,19 @@ class Matches:
 NOTHING: Final = Matches(frequencies={})
 
 
-async def search(tx: Tx, scopes: Sequence[str], terms: Sequence[str], limit: int) -> Matches:
-    """The chunks in these scopes that fit the terms best."""
-    if not scopes or not terms:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look for words: in these scopes, and of these documents alone if there are any."""
+
+    scopes: Sequence[str]
+    documents: Sequence[str] = ()
+
+
+async def search(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
+    """The chunks in a place that fit the terms best."""
+    if not place.scopes or not terms:
         return NOTHING
-    if tx.dialect == "sqlite":
-        return await _sqlite(tx, scopes, terms, limit)
-    return await _postgres(tx, scopes, terms, limit)
+    return await (_sqlite if tx.dialect == "sqlite" else _postgres)(tx, place, terms, limit)
 
 
 def idf(frequency: int, total: int) -> float:
@@ -67,8 +73,8 @@ def _rarest(frequencies: Mapping[str, int], most_rows: int) -> list[str]:
     return [term for at, (term, rows) in enumerate(zip(ordered, sums, strict=True)) if at == 0 or rows <= most_rows]
 
 
-async def _sqlite(tx: Tx, scopes: Sequence[str], terms: Sequence[str], limit: int) -> Matches:
-    within = "scope : (" + " OR ".join(f'"{scope_term(scope)}"' for scope in scopes) + ")"
+async def _sqlite(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
+    within = "scope : (" + " OR ".join(f'"{scope_term(scope)}"' for scope in place.scopes) + ")"
     frequencies: dict[str, int] = {}
     for term in terms:
         rows = await tx.fetch(
@@ -80,24 +86,29 @@ async def _sqlite(tx: Tx, scopes: Sequence[str], terms: Sequence[str], limit: in
         return Matches(frequencies=frequencies)
     wanted = " OR ".join(f'"{term}"' for term in chosen)
     rows = await tx.fetch(
-        "SELECT rowid, -rank FROM chunk_text WHERE chunk_text MATCH $1 AND rank MATCH 'bm25(0.0, 1.0)'"
-        " ORDER BY rank LIMIT $2",
+        "SELECT rowid, -rank FROM chunk_text WHERE chunk_text MATCH $1 AND rank MATCH 'bm25(0.0, 1.0)'"  # noqa: S608
+        # The plus keeps the database from looking for the words in each of these chunks anew.
+        f"{f' AND +rowid IN ({chunks_of(tx, 3)})' if place.documents else ''} ORDER BY rank LIMIT $2",
         f"{within} AND terms : ({wanted})",
         limit,
+        *([listed(tx, place.documents)] if place.documents else []),
     )
     # Good enough for how much a word tells: chunks are never renumbered, and most that were made are still there.
     total = await tx.fetch("SELECT MAX(id) FROM chunks")
     return Matches(_ranked(rows), frequencies, int_of(total[0][0] or 0))
 
 
-async def _postgres(tx: Tx, scopes: Sequence[str], terms: Sequence[str], limit: int) -> Matches:
+async def _postgres(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
     total, guesses = await _statistics(tx, terms)
     chosen = _rarest(guesses, _POSTGRES_ROWS)
     # Where every word is common, a random part of the chunks is looked at.
     await tx.execute(f"SET LOCAL gin_fuzzy_search_limit = {_POSTGRES_ROWS}")
-    within = "(" + " | ".join(f"'{SCOPE}{scope_term(scope)}'" for scope in scopes) + ")"
+    within = "(" + " | ".join(f"'{SCOPE}{scope_term(scope)}'" for scope in place.scopes) + ")"
+    more = [listed(tx, place.documents)] if place.documents else []
+    first = 3 + len(more)
     arms = " UNION ALL ".join(
-        f"SELECT chunk_id, {at} AS term FROM chunk_text WHERE terms @@ ${at + 3}::text::tsquery"  # noqa: S608
+        f"SELECT chunk_id, {at} AS term FROM chunk_text WHERE terms @@ ${at + first}::text::tsquery"  # noqa: S608
+        f"{f' AND chunk_id IN ({chunks_of(tx, 3)})' if more else ''}"
         for at in range(len(chosen))
     )
     rows = await tx.fetch(
@@ -108,7 +119,8 @@ async def _postgres(tx: Tx, scopes: Sequence[str], terms: Sequence[str], limit: 
         " ORDER BY score DESC, m.chunk_id LIMIT $2)"
         " UNION ALL SELECT -1 - d.term, d.n FROM d",
         float(total),
-        _POSTGRES_RANKED,
+        max(_POSTGRES_RANKED, limit),
+        *more,
         *(f"'{term}' & {within}" for term in chosen),
     )
     frequencies = dict.fromkeys(terms, 0)

@@ -1,0 +1,286 @@
+"""Finds the passages that fit a query: by words and by vectors, of what the caller may read. Not an answer: that is chat/.
+
+Words are looked up while the question is turned into a vector. What is found is read again in one transaction with the
+access rule in it, so that nothing comes out that was deleted, replaced or taken away meanwhile. Without a vector in
+time, or without vectors at all, the words alone count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from fireside.core.errors import FailedPreconditionError, FiresideError
+from fireside.gen.v1.document_pb2 import Highlight, Passage
+from fireside.knowledge.fusion import Candidate, Weights, choose, fuse
+from fireside.knowledge.index.base import Scope
+from fireside.knowledge.relevance import Evidence, relevant
+from fireside.knowledge.terms import highlights, query_terms, terms
+from fireside.store import found_passages, word_search
+from fireside.store.found_passages import Area, Narrowing
+from fireside.store.passages import whole_text
+from fireside.store.word_search import Matches, Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fireside.core.principal import Principal
+    from fireside.knowledge.embedding import Embedder
+    from fireside.knowledge.index.base import Near, VectorIndex
+    from fireside.store.db import Database
+    from fireside.store.tx import Tx
+
+logger = logging.getLogger(__name__)
+
+_ROUNDS: Final = 3
+_GROWTH: Final = 5
+
+
+class Mode(Enum):
+    """What a search goes by."""
+
+    HYBRID = "hybrid"
+    TEXT = "text"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is looked for, and where. With neither collections nor documents: in all collections that the caller may read.
+
+    `document_ids` are searched besides the collections, or alone. `media_types` (`image/*` for all of a kind), `folder` (and what is
+    below it) and `changed_since_us` (microseconds) leave documents out. `relevant_only` leaves out passages that do not
+    speak of the question, even if that leaves none.
+    """
+
+    text: str
+    collection_ids: Sequence[str] = ()
+    document_ids: Sequence[str] = ()
+    limit: int = 10
+    mode: Mode = Mode.HYBRID
+    media_types: Sequence[str] = ()
+    folder: str = ""
+    changed_since_us: int = 0
+    relevant_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The passages, the best first. `pending` documents could not be searched yet because they are still being read."""
+
+    passages: tuple[Passage, ...] = ()
+    used_vectors: bool = False
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """`depth` passages of each ranking are looked at, or four times as many as are asked for. `per_document` are shown of one document."""
+
+    weights: Weights = field(default_factory=Weights)
+    depth: int = 50
+    per_document: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is searched: areas, and places of scopes of which all documents count, or those that are named."""
+
+    areas: Sequence[Area]
+    places: Sequence[Place]
+    among: Sequence[Sequence[int]]
+    """For each place the chunks of its documents, where those are named."""
+
+    pending: int
+
+    def scopes(self, place: Place) -> list[Scope]:
+        """The scopes of a place with their stamps."""
+        stamps = {area.scope: area.stamp for area in self.areas}
+        return [Scope(scope, stamps[scope]) for scope in place.scopes]
+
+
+class Search:
+    """Searches documents. One for all callers."""
+
+    def __init__(
+        self, db: Database, embedder: Embedder, index: VectorIndex | None, options: SearchOptions | None = None
+    ) -> None:
+        """Without an index, words alone count."""
+        self._db = db
+        self._embedder = embedder
+        self._index = index
+        self._options = options or SearchOptions()
+
+    async def search(self, principal: Principal, query: Query) -> Found:
+        """Searches what the caller may read. FailedPreconditionError (NO_EMBEDDING_MODEL): VECTOR, but there is none.
+
+        Also, with VECTOR, whatever keeps the question from being turned into a vector.
+        """
+        can = self._index is not None and bool(self._embedder.model)
+        if query.mode is Mode.VECTOR and not can:
+            raise FailedPreconditionError(
+                "NO_EMBEDDING_MODEL", "No embedding model is set up on this server; search by words instead."
+            )
+        wanted = query_terms(query.text) if query.mode is not Mode.VECTOR else []
+        asking = asyncio.create_task(self._vector(query)) if can and query.mode is not Mode.TEXT else None
+        try:
+            return await self._search(principal.id, query, wanted, asking)
+        finally:
+            if asking is not None and not asking.done():
+                asking.cancel()
+
+    async def _search(
+        self, account: str, query: Query, wanted: Sequence[str], asking: asyncio.Task[bytes | None] | None
+    ) -> Found:
+        depth = max(self._options.depth, 4 * query.limit)
+        ground: _Ground | None = None
+        found = Found()
+        for round_number in range(_ROUNDS):
+            ground, matches = await self._words(account, query, wanted, depth, ground)
+            if not ground.places:
+                return Found(pending=ground.pending)
+            vector = await asking if asking is not None else None
+            near = await self._near(ground, vector, depth) if vector else []
+            ranking = fuse(
+                [chunk_id for chunk_id, _ in matches.ranked], [one.chunk_id for one in near], self._options.weights
+            )
+            passages = await self._read(account, ground, ranking)
+            similar = await self._similarities(ground, vector, near, list(passages))
+            found = await asyncio.to_thread(
+                self._result, query, ranking, passages, _Known(wanted, matches, similar, ground.pending)
+            )
+            shallow = len(matches.ranked) < depth and len(near) < depth
+            if len(found.passages) >= query.limit or shallow or query.relevant_only or round_number == _ROUNDS - 1:
+                break
+            depth *= _GROWTH
+        return found
+
+    async def _vector(self, query: Query) -> bytes | None:
+        """The question's vector; None when it cannot be had in time."""
+        try:
+            return await self._embedder.query(query.text)
+        except FiresideError as error:
+            if query.mode is Mode.VECTOR:
+                raise
+            logger.warning("Searching by words alone: %s", error.message)
+            return None
+
+    async def _words(
+        self, account: str, query: Query, wanted: Sequence[str], depth: int, ground: _Ground | None
+    ) -> tuple[_Ground, Matches]:
+        """What is searched (found out at first), and what words find there."""
+
+        async def body(tx: Tx) -> tuple[_Ground, Matches]:
+            on = ground or await _survey(tx, account, query)
+            every = [await word_search.search(tx, place, wanted, depth) for place in on.places]
+            return on, _merged(every, depth)
+
+        return await self._db.read(body)
+
+    async def _near(self, ground: _Ground, vector: bytes, depth: int) -> list[Near]:
+        """What the vector finds; nothing while vectors are still being read."""
+        found: list[Near] = []
+        for place, among in zip(ground.places, ground.among, strict=True):
+            if self._index is None or (place.documents and not among):
+                continue
+            scopes = ground.scopes(place)
+            found.extend(await self._index.search_vector(self._embedder.model, scopes, vector, depth, among) or [])
+        return sorted(found, key=lambda near: -near.similarity)[:depth]
+
+    async def _similarities(
+        self, ground: _Ground, vector: bytes | None, near: Sequence[Near], ids: Sequence[int]
+    ) -> Mapping[int, float]:
+        """How near passages are, those included that only words found."""
+        known = {one.chunk_id: one.similarity for one in near}
+        missing = [chunk_id for chunk_id in ids if chunk_id not in known]
+        if self._index is not None and vector and near and missing:
+            scopes = [Scope(area.scope, area.stamp) for area in {area.scope: area for area in ground.areas}.values()]
+            more = await self._index.search_vector(self._embedder.model, scopes, vector, len(missing), missing)
+            known.update({one.chunk_id: one.similarity for one in more or []})
+        return known
+
+    async def _read(self, account: str, ground: _Ground, ranking: Sequence[tuple[int, float]]) -> dict[int, Passage]:
+        ids = [chunk_id for chunk_id, _ in ranking]
+
+        async def body(tx: Tx) -> dict[int, Passage]:
+            return await found_passages.read(tx, account, ids, ground.areas)
+
+        return await self._db.read(body)
+
+    def _result(
+        self, query: Query, ranking: Sequence[tuple[int, float]], passages: Mapping[int, Passage], known: _Known
+    ) -> Found:
+        """In a thread: cutting some dozens of passages into words takes milliseconds."""
+        words = {chunk_id: frozenset(terms(whole_text(passage))) for chunk_id, passage in passages.items()}
+        if query.relevant_only:
+            evidence = {chunk_id: known.evidence(chunk_id, words[chunk_id]) for chunk_id in passages}
+            kept = relevant(evidence)
+            passages = {chunk_id: passage for chunk_id, passage in passages.items() if chunk_id in kept}
+        candidates = {chunk_id: Candidate(passages[chunk_id].document_id, words[chunk_id]) for chunk_id in passages}
+        chosen = choose([chunk_id for chunk_id, _ in ranking], candidates, query.limit, self._options.per_document)
+        scores = dict(ranking)
+        for chunk_id in chosen:
+            passage = passages[chunk_id]
+            passage.score, passage.similarity = scores[chunk_id], known.similar.get(chunk_id, 0.0)
+            passage.highlights.extend(
+                Highlight(start=start, end=end) for start, end in highlights(passage.text, known.wanted)
+            )
+        return Found(tuple(passages[chunk_id] for chunk_id in chosen), bool(known.similar), known.pending)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of a search when its result is put together."""
+
+    wanted: Sequence[str]
+    matches: Matches
+    similar: Mapping[int, float]
+    pending: int
+
+    def evidence(self, chunk_id: int, words: frozenset[str]) -> Evidence:
+        """What speaks for a passage: how near it is, and how much of what the query's words tell is in it."""
+        frequencies = self.matches.frequencies or {}
+        telling = {term: word_search.idf(frequencies.get(term, 0), self.matches.total) for term in self.wanted}
+        total = sum(telling.values())
+        overlap = sum(weight for term, weight in telling.items() if term in words) / total if total else 0.0
+        return Evidence(self.similar.get(chunk_id), overlap)
+
+
+async def _survey(tx: Tx, account: str, query: Query) -> _Ground:
+    """What of the query's areas the account may read, as it is now."""
+    areas: list[Area] = []
+    if query.collection_ids or not query.document_ids:
+        areas += await found_passages.collections_of(tx, account, query.collection_ids)
+    whole = {area.scope for area in areas}
+    areas += [
+        area for area in await found_passages.documents_of(tx, account, query.document_ids) if area.scope not in whole
+    ]
+    pending = await found_passages.pending(tx, account, areas)
+    narrowing = Narrowing(query.folder, query.changed_since_us, query.media_types)
+    scopes = list(dict.fromkeys(area.scope for area in areas if not area.document_id))
+    parts = [area for area in areas if area.document_id]
+    if narrowing != Narrowing():
+        named = await found_passages.narrowed(tx, account, areas, narrowing)
+        places = [Place(list(dict.fromkeys(area.scope for area in areas)), named)] if named else []
+    else:
+        places = [Place(scopes)] if scopes else []
+        if parts:
+            places.append(
+                Place(list(dict.fromkeys(area.scope for area in parts)), [area.document_id for area in parts])
+            )
+    among = [await found_passages.chunk_ids(tx, place.documents) if place.documents else [] for place in places]
+    return _Ground(areas, places, among, pending)
+
+
+def _merged(every: Sequence[Matches], depth: int) -> Matches:
+    if len(every) == 1:
+        return every[0]
+    ranked = sorted((one for matches in every for one in matches.ranked), key=lambda one: -one[1])[:depth]
+    frequencies: dict[str, int] = {}
+    for matches in every:
+        for term, count in (matches.frequencies or {}).items():
+            frequencies[term] = frequencies.get(term, 0) + count
+    return Matches(ranked, frequencies, max((matches.total for matches in every), default=0))
