@@ -2,12 +2,13 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { katexFonts } from "./build/katexfonts.ts";
+import { pdfAssets } from "./build/pdfassets.ts";
 
 // Where `npm run dev` finds the server; the built app is served by it and needs no proxy.
 const server = process.env["FIRESIDE_URL"] ?? "http://127.0.0.1:8080";
 
 export default defineConfig({
-  plugins: [svelte(), katexFonts()],
+  plugins: [svelte(), katexFonts(), pdfAssets()],
   build: {
     target: "es2022",
     outDir: "dist",

@@ -10,6 +10,7 @@ export const entranceScreen = new Lazy(() => import("./entrance/EntranceScreen.s
 export const confirmDialog = new Lazy(() => import("./entrance/ConfirmDialog.svelte"));
 export const confirmBox = new Lazy(() => import("../ui/Confirm.svelte"));
 export const answerSources = new Lazy(() => import("./source/AnswerSources.svelte"));
+export const sourcePanel = new Lazy(() => import("./source/SourcePanel.svelte"));
 export const shareDialog = new Lazy(() => import("./share/ShareDialog.svelte"));
 export const signOutQuestion = new Lazy(() => import("./rail/SignOutQuestion.svelte"));
 export const linkScreen = new Lazy<Component<{ token: string }>>(() => import("./link/LinkScreen.svelte"));
