@@ -79,6 +79,10 @@ class LocalBlobs:
         """See BlobStore."""
         return await _in_thread("reading", self._stat, key)
 
+    def path(self, key: str) -> Path:
+        """Where a sealed blob is, for whoever reads it in another process."""
+        return self._whole_path(key)
+
     def _partial_path(self, key: str) -> Path:
         # The end of an id is random whatever its kind.
         return self.scratch / key[-2:] / f"{key}.part"

@@ -131,7 +131,7 @@ class S3Blobs:
         fresh = False
         if not isinstance(state, Stat):
             with self._telling("writing"):
-                fresh = await self._complete(key, state or _State(Staged(), []))
+                fresh = await self._complete_unless_gone(key, state or _State(Staged(), []))
         self._states.pop(key, None)
         with self._telling("writing"):
             await asyncio.to_thread(self._staging.clear, key)
@@ -210,6 +210,15 @@ class S3Blobs:
             staged = Staged(staged.upload_id, staged.base + len(body), 0)
         state.staged = await asyncio.to_thread(self._staging.add, key, staged, pieces)
         self._remember(key, state)
+
+    async def _complete_unless_gone(self, key: str, state: _State) -> bool:
+        try:
+            return await self._complete(key, state)
+        except self._errors as error:
+            # Another server sealed it just now, and removed the parts that are not of its upload.
+            if _code(error) not in _GONE or await self._sealed_size(key) is None:
+                raise
+        return False
 
     async def _complete(self, key: str, state: _State) -> bool:
         """Whether it is now what is known here to have been put."""
