@@ -20,14 +20,17 @@ from google.protobuf.message_factory import GetMessageClass
 from google.rpc.status_pb2 import Status
 from pyqwest import Client, HTTPTransport, HTTPVersion
 
+from fireside.gen.google.bytestream import bytestream_pb2
 from fireside.gen.v1 import (
     account_service_pb2,
     audit_service_pb2,
     auth_service_pb2,
     chat_service_pb2,
+    collection_service_pb2,
     conversation_service_pb2,
     file_service_pb2,
     group_service_pb2,
+    knowledge_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
@@ -40,10 +43,13 @@ _FILES = (
     account_service_pb2,
     audit_service_pb2,
     auth_service_pb2,
+    bytestream_pb2,
     chat_service_pb2,
+    collection_service_pb2,
     conversation_service_pb2,
     file_service_pb2,
     group_service_pb2,
+    knowledge_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
@@ -98,10 +104,16 @@ class GrpcioCaller:
     async def stream(
         self, method: str, request: Message | AsyncIterator[Message], timeout: float | None = None
     ) -> AsyncIterator[Any]:
-        bidirectional = METHODS[method].client_streaming
-        make = self._channel.stream_stream if bidirectional else self._channel.unary_stream
-        call = make(**_stub(method))(request, timeout=timeout, metadata=self._metadata)
+        described = METHODS[method]
+        if not described.server_streaming:
+            call = self._channel.stream_unary(**_stub(method))(request, timeout=timeout, metadata=self._metadata)
+        else:
+            make = self._channel.stream_stream if described.client_streaming else self._channel.unary_stream
+            call = make(**_stub(method))(request, timeout=timeout, metadata=self._metadata)
         try:
+            if not described.server_streaming:
+                yield await call
+                return
             async for answer in call:
                 yield answer
         except grpc.aio.AioRpcError as error:
@@ -146,6 +158,14 @@ class ConnectCaller:
         self, method: str, request: Message | AsyncIterator[Message], timeout: float | None = None
     ) -> AsyncIterator[Any]:
         client: Any = self._client
+        if not METHODS[method].server_streaming:
+            try:
+                yield await client.execute_client_stream(
+                    request=request, method=_info(method), timeout_ms=_milliseconds(timeout), headers=self._headers
+                )
+            except ConnectError as error:
+                raise _from_connect(error) from None
+            return
         execute = client.execute_bidi_stream if METHODS[method].client_streaming else client.execute_server_stream
         answers = execute(
             request=request, method=_info(method), timeout_ms=_milliseconds(timeout), headers=self._headers
@@ -168,6 +188,7 @@ def _info(name: str) -> MethodInfo[Any, Any]:
     streams = {
         (False, False): StreamType.UNARY,
         (False, True): StreamType.SERVER_STREAM,
+        (True, False): StreamType.CLIENT_STREAM,
         (True, True): StreamType.BIDI_STREAM,
     }
     return MethodInfo(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine, Options
 from fireside.chat.feed import Feed
 from fireside.chat.leaving import Leaving
+from fireside.chat.library_news import LibraryNews
 from fireside.chat.opening import Parts, open_shares
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
@@ -22,6 +24,11 @@ from fireside.gen.v1 import runner_pb2
 from fireside.identity.mail import MailOptions
 from fireside.identity.opening import Identity, IdentityOptions, open_identity
 from fireside.identity.single_user import SingleUser
+from fireside.jobs.worker import WorkerOptions
+from fireside.knowledge.embedding import EmbedderOptions, model_of
+from fireside.knowledge.extract.base import Limits
+from fireside.knowledge.ingest import IngestOptions
+from fireside.knowledge.opening import Ground, KnowledgeOptions, open_knowledge
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
 from fireside.runners.llama.engine import LlamaOptions
@@ -58,6 +65,7 @@ class App:
         self._edge = edge
         self._engine = edge.services.engine
         self._feed = edge.services.feed
+        self._worker = edge.services.knowledge.worker
         self._readiness = edge.services.readiness
         self._resources = resources
 
@@ -77,17 +85,19 @@ class App:
         return not single_user and not await self.identity.sign_in.is_set_up()
 
     async def bury(self, name: str) -> None:
-        """Ends what a process of this server (its Family name) was writing when it died."""
+        """Ends what a process of this server (its Family name) was writing when it died, and takes over its jobs."""
+        await self._worker.bury(name)
         await self._engine.bury(name)
 
     async def drain(self, grace: float) -> None:
-        """Takes no new work and lets running answers end for `grace` seconds; the rest end as interrupted.
+        """Takes no new work and lets running answers and jobs end for `grace` seconds; of the rest, answers end as
+        interrupted, and jobs are given to other processes or done after the next start.
 
         Then every stream ends, with UNAVAILABLE where it has no end of its own, so that clients come back and resume.
         Takes at most `grace` and about four seconds. Call it while the server still answers.
         """
         self._readiness.end()
-        await self._engine.drain(grace)
+        await asyncio.gather(self._engine.drain(grace), self._worker.drain(grace))
         self._feed.close_tails()
         await self._edge.end_streams()
 
@@ -119,6 +129,13 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         catalog.on_change(feed.models_changed)
         identity.rules.on_change(feed.models_changed)
         catalog.look()
+        limits = None if config.single_user else identity.limits
+        files = await open_files(db, files_options(config), limits, stack)
+        ground = Ground(db, catalog, identity, files, feed.news_elsewhere)
+        knowledge = await open_knowledge(ground, knowledge_options(config, seat), stack)
+        news = LibraryNews(db, feed, knowledge.changes)
+        stack.push_async_callback(news.aclose)
+        news.open()
         admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)
         stack.push_async_callback(engine.aclose)
@@ -128,8 +145,6 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         identity.removals.on_remove(Leaving(db, engine).stop_all)
         policies = identity.policies
         shares = await open_shares(Parts(db, engine, feed, conversations), lambda: policies.current.link_sharing, stack)
-        limits = None if config.single_user else identity.limits
-        files = await open_files(db, files_options(config), limits, stack)
         services = Services(
             engine=engine,
             conversations=conversations,
@@ -139,6 +154,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
             registry=registry,
             identity=identity,
             files=files,
+            knowledge=knowledge,
             authenticator=SingleUser() if config.single_user else identity.sessions,
             readiness=Readiness(),
         )
@@ -202,6 +218,17 @@ def files_options(config: Config) -> FilesOptions:
         max_bytes=config.upload_max_bytes, refused_types=config.upload_refused_types, keep=config.upload_keep
     )
     return FilesOptions(blob_store=config.blob_store, data_dir=config.data_dir, options=options, s3=s3)
+
+
+def knowledge_options(config: Config, seat: Seat | None) -> KnowledgeOptions:
+    """What the settings say of knowledge, and who else works on the same jobs."""
+    worker = WorkerOptions(workers=config.job_workers)
+    if seat is not None:
+        family = seat.family
+        worker = replace(worker, holder=family.name, members=family.members, dead=family.dead)
+    limits = Limits(seconds=config.extract_timeout, memory_bytes=config.extract_memory)
+    embedder = EmbedderOptions(model=model_of(config.embedding_model, ""))
+    return KnowledgeOptions(worker=worker, ingest=IngestOptions(limits=limits), embedder=embedder)
 
 
 def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:

@@ -18,10 +18,14 @@ from fireside.edge.reflection import reflection_applications
 from fireside.edge.rpc.account import AccountHandlers
 from fireside.edge.rpc.audit import AuditHandlers
 from fireside.edge.rpc.auth import AuthHandlers
+from fireside.edge.rpc.bytestream import READ_MAX_BYTES as BYTE_STREAM_MAX_BYTES
+from fireside.edge.rpc.bytestream import ByteStreamHandlers
 from fireside.edge.rpc.chat import ChatHandlers
+from fireside.edge.rpc.collections import CollectionHandlers
 from fireside.edge.rpc.conversations import ConversationHandlers
 from fireside.edge.rpc.files import FileHandlers
 from fireside.edge.rpc.groups import GroupHandlers
+from fireside.edge.rpc.knowledge import KnowledgeHandlers
 from fireside.edge.rpc.models import ModelHandlers
 from fireside.edge.rpc.people import PeopleHandlers
 from fireside.edge.rpc.policy import PolicyHandlers
@@ -30,14 +34,18 @@ from fireside.edge.rpc.shares import ShareHandlers
 from fireside.edge.rpc.uploads import READ_MAX_BYTES as UPLOAD_MAX_BYTES
 from fireside.edge.rpc.uploads import UploadHandlers
 from fireside.edge.validate import Validator
+from fireside.gen.google.bytestream import bytestream_pb2
+from fireside.gen.google.bytestream.bytestream_connect import ByteStreamASGIApplication
 from fireside.gen.v1 import (
     account_service_pb2,
     audit_service_pb2,
     auth_service_pb2,
     chat_service_pb2,
+    collection_service_pb2,
     conversation_service_pb2,
     file_service_pb2,
     group_service_pb2,
+    knowledge_service_pb2,
     model_service_pb2,
     people_service_pb2,
     policy_service_pb2,
@@ -49,9 +57,11 @@ from fireside.gen.v1.account_service_connect import AccountServiceASGIApplicatio
 from fireside.gen.v1.audit_service_connect import AuditServiceASGIApplication
 from fireside.gen.v1.auth_service_connect import AuthServiceASGIApplication
 from fireside.gen.v1.chat_service_connect import ChatServiceASGIApplication
+from fireside.gen.v1.collection_service_connect import CollectionServiceASGIApplication
 from fireside.gen.v1.conversation_service_connect import ConversationServiceASGIApplication
 from fireside.gen.v1.file_service_connect import FileServiceASGIApplication
 from fireside.gen.v1.group_service_connect import GroupServiceASGIApplication
+from fireside.gen.v1.knowledge_service_connect import KnowledgeServiceASGIApplication
 from fireside.gen.v1.model_service_connect import ModelServiceASGIApplication
 from fireside.gen.v1.people_service_connect import PeopleServiceASGIApplication
 from fireside.gen.v1.policy_service_connect import PolicyServiceASGIApplication
@@ -73,16 +83,20 @@ if TYPE_CHECKING:
     from fireside.edge.access import Authenticator
     from fireside.files.opening import Files
     from fireside.identity.opening import Identity
+    from fireside.knowledge.opening import Knowledge
     from fireside.runners.registry import Registry
 
 SERVICE_FILES = (
     account_service_pb2.DESCRIPTOR,
     audit_service_pb2.DESCRIPTOR,
     auth_service_pb2.DESCRIPTOR,
+    bytestream_pb2.DESCRIPTOR,
     chat_service_pb2.DESCRIPTOR,
+    collection_service_pb2.DESCRIPTOR,
     conversation_service_pb2.DESCRIPTOR,
     file_service_pb2.DESCRIPTOR,
     group_service_pb2.DESCRIPTOR,
+    knowledge_service_pb2.DESCRIPTOR,
     model_service_pb2.DESCRIPTOR,
     people_service_pb2.DESCRIPTOR,
     policy_service_pb2.DESCRIPTOR,
@@ -108,6 +122,7 @@ class Services:
     registry: Registry
     identity: Identity
     files: Files
+    knowledge: Knowledge
     authenticator: Authenticator
     readiness: Readiness
 
@@ -156,7 +171,14 @@ def applications(services: Services, read_max_bytes: int, interceptors: list[Met
         shared.of(RunnerServiceASGIApplication, RunnerHandlers(services.registry), _MIDDLE),
         shared.of(ShareServiceASGIApplication, ShareHandlers(*services.shares), _SMALL),
         shared.of(UploadServiceASGIApplication, UploadHandlers(services.files.uploads), UPLOAD_MAX_BYTES),
+        shared.of(ByteStreamASGIApplication, ByteStreamHandlers(services.files), BYTE_STREAM_MAX_BYTES),
         shared.of(FileServiceASGIApplication, FileHandlers(services.files.downloads), _SMALL),
+        shared.of(CollectionServiceASGIApplication, CollectionHandlers(services.knowledge.collections), _SMALL),
+        shared.of(
+            KnowledgeServiceASGIApplication,
+            KnowledgeHandlers(services.knowledge.documents, services.knowledge.search),
+            _SMALL,
+        ),
         *_of_accounts(services.identity, shared),
         Route(HealthApplication(health, shared.interceptors, shared.codecs), _SMALL),
         *(

@@ -23,7 +23,6 @@ from fireside.gen.v1.collection_pb2 import Collection, CollectionShare
 from fireside.identity import audit
 from fireside.identity.buckets import Buckets
 from fireside.knowledge import access
-from fireside.knowledge.purging import tidy_soon
 from fireside.store import accounts, collection_shares, collections, document_removal, groups
 from fireside.store.records import timestamp_of
 
@@ -234,7 +233,6 @@ class Collections:
         async def own(tx: Tx) -> list[str]:
             await document_removal.hand_over_files(tx, account_id)
             await document_removal.delete_attachments(tx, account_id)
-            await tidy_soon(tx)
             return await collections.owned(tx, account_id)
 
         for collection_id in await self._db.write(own):
@@ -261,7 +259,6 @@ async def _delete(tx: Tx, collection_id: str) -> Told:
     audience = await collection_shares.audience(tx, collection_id)
     await document_removal.delete_all(tx, collection_id)
     await collections.delete(tx, collection_id)
-    await tidy_soon(tx)
     return await collection_shares.tell_removed(tx, collection_id, list(audience))
 
 

@@ -14,7 +14,6 @@ from fireside.gen.v1 import document_pb2
 from fireside.gen.v1.knowledge_service_pb2 import WatchDocumentsResponse
 from fireside.identity import audit
 from fireside.knowledge import access
-from fireside.knowledge.purging import tidy_soon
 from fireside.store import collections, document_removal, documents, passages
 
 if TYPE_CHECKING:
@@ -128,7 +127,6 @@ class Documents:
             standing, found = await access.document(tx, principal, document_id)
             standing.require_editor()
             await document_removal.delete(tx, document_id)
-            await tidy_soon(tx)
             if found.collection_id:
                 details = {"document": document_id, "name": found.name}
                 target = (found.collection_id, "")

@@ -68,7 +68,7 @@ class IngestOptions:
 
 
 class Ingest:
-    """The handler of jobs of the kind documents.INGEST."""
+    """The handler of jobs of the kind jobs.INGEST."""
 
     def __init__(
         self, db: Database, changes: Changes, originals: Originals, embedding: Embedding, options: IngestOptions

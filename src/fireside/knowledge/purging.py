@@ -18,22 +18,11 @@ if TYPE_CHECKING:
     from fireside.store.jobs import Job
     from fireside.store.tx import Tx
 
-TIDY: Final = "tidy"
-"""The kind of the job; its subject is SUBJECT."""
-
-SUBJECT: Final = "documents"
-
 # A statement on SQLite holds up everybody else.
 _PASSAGES = 100
 _DOCUMENTS = 100
 _AGAIN_US: Final = 3_600_000_000
-_SOON_US: Final = 60_000_000
 _TOMBSTONES_US: Final = 7 * 86_400_000_000
-
-
-async def tidy_soon(tx: Tx) -> None:
-    """Has the job look soon whether something was left; in the transaction that deletes."""
-    await jobs.enqueue(tx, TIDY, SUBJECT, run_us=now_us() + _SOON_US)
 
 
 class Purging:
@@ -48,8 +37,8 @@ class Purging:
         """Sees to it that there is a job."""
 
         async def body(tx: Tx) -> None:
-            if await jobs.get(tx, TIDY, SUBJECT) is None:
-                await tidy_soon(tx)
+            if await jobs.get(tx, jobs.TIDY, "documents") is None:
+                await document_removal.tidy_soon(tx)
 
         await self._db.write(body)
 
@@ -79,6 +68,6 @@ class Purging:
 
         async def again(tx: Tx) -> None:
             await jobs.hold(tx, job)
-            await jobs.enqueue(tx, TIDY, SUBJECT, run_us=now_us() + _AGAIN_US)
+            await document_removal.tidy_soon(tx, _AGAIN_US)
 
         await self._db.write(again)

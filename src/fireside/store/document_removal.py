@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fireside.core.clock import now_us
 from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_DELETED, Document
 from fireside.store import collections, jobs
-from fireside.store.documents import INGEST, change
+from fireside.store.documents import change
 from fireside.store.records import str_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ async def delete(tx: Tx, document_id: str) -> bool:
     if gone is None:
         return False
     # Last, as in whatever works for the job: that holds the job's row while it commits.
-    await jobs.forget(tx, INGEST, document_id)
+    await jobs.forget(tx, jobs.INGEST, document_id)
+    await tidy_soon(tx)
     return True
 
 
@@ -45,8 +46,9 @@ async def delete_all(tx: Tx, collection_id: str) -> None:
         now_us(),
     )
     # They are not of the collection any more, but their lane is.
-    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", INGEST, collection_id):
+    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", jobs.INGEST, collection_id):
         await tx.notify(jobs.TOPIC, "")
+    await tidy_soon(tx)
 
 
 async def delete_attachments(tx: Tx, owner: str) -> None:
@@ -57,8 +59,14 @@ async def delete_attachments(tx: Tx, owner: str) -> None:
         int(DOCUMENT_STATE_DELETED),
         now_us(),
     )
-    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", INGEST, owner):
+    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", jobs.INGEST, owner):
         await tx.notify(jobs.TOPIC, "")
+    await tidy_soon(tx)
+
+
+async def tidy_soon(tx: Tx, after_us: int = 60_000_000) -> None:
+    """Has a job look whether something of deleted documents is left. Whoever deletes one removes it without waiting for that."""
+    await jobs.enqueue(tx, jobs.TIDY, "documents", run_us=now_us() + after_us)
 
 
 async def to_purge(tx: Tx, limit: int) -> list[str]:

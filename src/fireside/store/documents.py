@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from fireside.gen.v1.file_pb2 import File
     from fireside.store.tx import Row, Tx, Value
 
-INGEST: Final = "ingest"
-"""The kind of the job that reads a document; its subject is the document's id."""
-
 TOPIC: Final = "document"
 """What other processes are told (Tx.notify) of each change: the document's id, a space, and its collection's or nothing."""
 
@@ -88,7 +85,7 @@ async def arrived(
     else:
         await _write(tx, document)
     await _add_version(tx, document, author_name)
-    await jobs.enqueue(tx, INGEST, document.id, lane=collection_id or owner)
+    await jobs.enqueue(tx, jobs.INGEST, document.id, lane=collection_id or owner)
     return document
 
 
@@ -161,8 +158,9 @@ async def change(tx: Tx, document_id: str, alter: Callable[[Document], None]) ->
     # The collection's row first, as everywhere, so that two who change documents never wait for each other.
     seq = await collections.next_change(tx, collection_id) if collection_id else 0
     rows = await tx.fetch(
-        "UPDATE documents AS d SET change_seq = CASE WHEN $3 > 0 THEN $3 ELSE change_seq + 1 END, update_time = $2"  # noqa: S608
-        f" WHERE d.id = $1 AND d.state <> $4 RETURNING {_COLUMNS}",
+        "UPDATE documents SET update_time = $2, change_seq = CASE WHEN CAST($3 AS BIGINT) > 0 THEN CAST($3 AS BIGINT)"
+        " ELSE change_seq + 1 END WHERE id = $1 AND state <> $4"
+        " RETURNING id, owner, collection_id, state, ready_version, change_seq, update_time, record",
         document_id,
         now_us(),
         seq,
@@ -261,7 +259,7 @@ async def again(tx: Tx, document_id: str) -> Document | None:
             "DELETE FROM document_versions WHERE document_id = $1 AND version = $2", document_id, before.version
         )
     await _add_version(tx, document, before.author_name if before else "")
-    await jobs.enqueue(tx, INGEST, document_id, lane=document.collection_id or document.owner_id)
+    await jobs.enqueue(tx, jobs.INGEST, document_id, lane=document.collection_id or document.owner_id)
     return document
 
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 TOPIC: Final = "jobs"
 """What other processes are told (Tx.notify) when there is work, or when a job that one of them runs is not wanted any more."""
 
-_WAITING, _DEAD = 0, 1
+INGEST: Final = "ingest"
+"""The kind of the job that reads a document; its subject is the document's id."""
+
+TIDY: Final = "tidy"
+"""The kind of the job that removes what deleted documents were cut into; its subject is `documents`."""
+
+_DEAD = 1
 _COLUMNS = "id, kind, subject, lane, attempts, payload, lease_holder"
 
 

@@ -64,6 +64,15 @@ class MarkdownExtractor:
         yield Extracted(reader.take())
 
 
+def markdown_blocks(text: str) -> tuple[Block, ...]:
+    """The blocks of a short text."""
+    reader = _Reader()
+    for line in text.split("\n"):
+        reader.line(line)
+    reader.end()
+    return reader.take()
+
+
 @dataclass(slots=True)
 class _Reader:
     """The state between lines."""
