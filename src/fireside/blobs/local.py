@@ -128,7 +128,7 @@ class LocalBlobs:
             os.close(file)
 
     def _begin(self, path: Path) -> int:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_mark(path, _Mark(self._boot, 0, secrets.token_hex(8)))
         return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 

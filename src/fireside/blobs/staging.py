@@ -51,7 +51,7 @@ class Staging:
     def add(self, key: str, staged: Staged, data: Sequence[bytes]) -> Staged:
         """Adds bytes to the tail, for good."""
         path = self._path(key, "tail")
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             os.ftruncate(file, staged.tail)
@@ -66,7 +66,7 @@ class Staging:
     def note(self, key: str, staged: Staged) -> Staged:
         """Writes down how far it is, for good."""
         path = self._path(key, "state")
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self._path(key, "new")
         with fresh.open("wb") as file:
             file.write(json.dumps(staged._asdict()).encode())

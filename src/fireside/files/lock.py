@@ -18,7 +18,7 @@ def lock_path(scratch: Path, key: str) -> Path:
 def try_lock(path: Path) -> int | None:
     """Takes the lock and returns the descriptor that holds it; None when somebody else has it."""
     while True:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
