@@ -21,6 +21,10 @@ _CONVERSE = RequestPolicy(
     timeout_request_body_idle=0.0,
     h2_timeout_response_stall=0.0,
 )
+_UPLOADS = tuple(
+    RequestPolicy(path=path, max_request_body_size=0, timeout_request_body_idle=60.0, h2_timeout_response_stall=60.0)
+    for path in ("/files/*", "/google.bytestream.ByteStream/Write")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ async def serve(folder: Path, toml: str = "", **settings: str) -> AsyncIterator[
     )
     config = ServerConfig(
         bind=("127.0.0.1:0",), grpc=True, access_log=False, lifespan="off", max_concurrent_streams=4096,
-        request_policies=(_CONVERSE,), timeout_graceful_shutdown=0.5,
+        request_policies=(_CONVERSE, *_UPLOADS), timeout_graceful_shutdown=0.5,
     )  # fmt: skip
     server = Server(app.asgi, config)
     serving = asyncio.create_task(server.serve())

@@ -34,6 +34,8 @@ _MAX_BODY = 16 * 1024 * 1024
 _MAX_ENVELOPE = 64 * 1024
 # A reader that takes nothing for so long is cut off; it resumes when it comes back.
 _STALL_SECONDS = 60.0
+# So is an upload over which nothing came for so long.
+_IDLE_SECONDS = 60.0
 
 
 class Served(Protocol):
@@ -62,6 +64,16 @@ def server_config(config: Config, listening: Listening, tls: TlsFiles | None) ->
         timeout_request_body_idle=0,
         h2_timeout_response_stall=_STALL_SECONDS,
     )
+    # Whole files come here. Who sends nothing for a while comes back and goes on.
+    files = (
+        RequestPolicy(
+            path=path,
+            max_request_body_size=0,
+            timeout_request_body_idle=_IDLE_SECONDS,
+            h2_timeout_response_stall=_STALL_SECONDS,
+        )
+        for path in ("/files/*", "/google.bytestream.ByteStream/Write")
+    )
     return ServerConfig(
         bind=tuple(f"fd://{sock.fileno()}" for sock in listening.sockets),
         certfile=tls.certificate if tls else None,
@@ -73,7 +85,7 @@ def server_config(config: Config, listening: Listening, tls: TlsFiles | None) ->
         log_format="json" if config.log_format == "json" else "text",
         max_concurrent_streams=config.grpc_max_concurrent_streams,
         max_request_body_size=max(_MAX_BODY, config.grpc_max_message_length + _MAX_ENVELOPE),
-        request_policies=(converse,),
+        request_policies=(converse, *files),
         timeout_keep_alive=config.keep_alive,
         timeout_graceful_shutdown=config.shutdown_grace,
         h2_timeout_response_stall=_STALL_SECONDS,

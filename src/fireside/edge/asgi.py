@@ -13,6 +13,9 @@ from fireside.edge.applications import SERVICES, Route, Services, applications, 
 from fireside.edge.cors import answer_headers, is_preflight, preflight, without_cookies
 from fireside.edge.errors import ErrorMapping
 from fireside.edge.evictions import Evictions
+from fireside.edge.files import PREFIX as FILES_PREFIX
+from fireside.edge.files import FilesDoor
+from fireside.edge.files import for_programs as files_for_programs
 from fireside.edge.guard import Guard
 from fireside.edge.headed import NO_SNIFFING, NOT_STORED, STRICT_TRANSPORT, Headed
 from fireside.edge.oidc import PREFIX as PROVIDERS_PREFIX
@@ -42,6 +45,13 @@ _STREAM_PATHS = frozenset(
     for service in SERVICES
     for method in service.methods
     if method.server_streaming
+)
+# Each message is limited; all of them together may be as long as a file.
+_STREAMED_UP = frozenset(
+    f"/{service.full_name}/{method.name}"
+    for service in SERVICES
+    for method in service.methods
+    if method.client_streaming
 )
 _STREAM_ENCODING_HEADERS = frozenset((b"grpc-accept-encoding", b"connect-accept-encoding"))
 _NO_TRAILERS = Reply(
@@ -100,6 +110,7 @@ class Edge:
         self._evictions = Evictions(self.streams, services.authenticator)
         services.identity.changes.listen(self._evictions.heard)
         self._openai = OpenAIDoor(services.engine, services.admission, access, self.streams, options.openai_max_bytes)
+        self._files = FilesDoor(services.files, access, self.streams)
         interceptors: list[MetadataInterceptor[Any]] = [LooseEnds(), ErrorMapping(), access, self.streams]
         self._routes = {
             route.application.path: route for route in applications(services, options.read_max_bytes, interceptors)
@@ -129,12 +140,13 @@ class Edge:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         route = self._routes.get(path.rpartition("/")[0])
-        for_programs = route is not None or path.startswith(OPENAI_PREFIX)
+        of_files = path.startswith(FILES_PREFIX)
+        for_programs = route is not None or path.startswith(OPENAI_PREFIX) or (of_files and files_for_programs(scope))
         verdict = self._guard.judge(scope["method"], scope["headers"], for_programs=for_programs)
         scope = self._proxies.seen(scope)
         native = _is_native_grpc(scope)
         if not native:  # no browser reads its answers
-            send = Headed(send, self._added(scope, verdict.page, for_programs=for_programs))
+            send = Headed(send, self._added(scope, verdict.page, private=for_programs or of_files))
         if verdict.refusal:
             await send_reply(send, Reply(403, f"{verdict.refusal}\n".encode()), head=scope["method"] == "HEAD")
             return
@@ -145,6 +157,8 @@ class Edge:
             scope = without_cookies(scope)
         if route is not None:
             await self._rpc(route, scope, receive, send)
+        elif of_files:
+            await self._files(scope, receive, send)
         elif for_programs:
             await self._openai(scope, receive, send)
         else:
@@ -155,16 +169,16 @@ class Edge:
             await send_reply(send, _NO_TRAILERS)
             return
         largest = route.read_max_bytes + _FRAME_BYTES
-        if announces_more_than(largest, scope):
+        if scope["path"] not in _STREAMED_UP and announces_more_than(largest, scope):
             receive = await cut_short(receive, largest)
         # connectrpc wants a root_path, which ASGI leaves optional.
         await self.streams.serve(
             route.application, {"root_path": "", **scope, "headers": _headers_for(scope)}, receive, send
         )
 
-    def _added(self, scope: Scope, page: bytes, *, for_programs: bool) -> list[tuple[bytes, bytes]]:
+    def _added(self, scope: Scope, page: bytes, *, private: bool) -> list[tuple[bytes, bytes]]:
         """What every answer is to say besides its own headers."""
-        added: list[tuple[bytes, bytes]] = [NO_SNIFFING, NOT_STORED] if for_programs else [NO_SNIFFING]
+        added: list[tuple[bytes, bytes]] = [NO_SNIFFING, NOT_STORED] if private else [NO_SNIFFING]
         if page:
             added += answer_headers(page)
         if self._options.strict_transport and scope.get("scheme") == "https":

@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
     from fireside.edge.plain import Scope
 
-_METHODS = b"GET, POST"
+_METHODS = b"GET, HEAD, POST, PATCH, DELETE"
 _SENT = (
     b"authorization, content-type, accept, connect-protocol-version, connect-timeout-ms, connect-content-encoding, "
     b"connect-accept-encoding, grpc-timeout, grpc-encoding, grpc-accept-encoding, x-grpc-web, x-user-agent, "
-    b"x-request-id, openai-organization, openai-project, openai-beta"
+    b"x-request-id, openai-organization, openai-project, openai-beta, range, if-range, if-none-match, tus-resumable, "
+    b"upload-length, upload-metadata, upload-offset, upload-checksum, upload-defer-length, x-http-method-override, "
+    b"x-requested-with"
 )
 # OpenAI's client library says so much of itself, with headers that differ by version.
 _SENT_PREFIXES = ("x-stainless-",)
 _EXPOSED = (
     b"grpc-status, grpc-message, grpc-status-details-bin, grpc-encoding, connect-content-encoding, retry-after, "
-    b"x-request-id"
+    b"x-request-id, location, etag, accept-ranges, content-range, content-disposition, tus-resumable, tus-version, "
+    b"tus-extension, tus-max-size, tus-checksum-algorithm, upload-offset, upload-length, upload-expires, upload-metadata, "
+    b"upload-file-id, upload-document-id"
 )
 _AGE = b"7200"
 

@@ -1,0 +1,1 @@
+"""The paths below /files/ for clients of tus 1.0."""
