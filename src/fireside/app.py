@@ -16,6 +16,7 @@ from fireside.chat.feed import Feed
 from fireside.chat.leaving import Leaving
 from fireside.chat.library_news import LibraryNews
 from fireside.chat.opening import Parts, open_shares
+from fireside.chat.research import Research
 from fireside.edge.asgi import Edge, EdgeOptions, Services, build_asgi
 from fireside.edge.health import Readiness
 from fireside.files.opening import FilesOptions, open_files
@@ -137,7 +138,8 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(news.aclose)
         news.open()
         admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
-        engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None)
+        research = Research(db, knowledge.search, files.downloads)
+        engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None, research)
         stack.push_async_callback(engine.aclose)
         await engine.open()
         conversations = Conversations(db, feed, engine)

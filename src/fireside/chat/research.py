@@ -141,24 +141,27 @@ class Research:
     async def _of_files(
         self, principal: Principal, sources: Sources, attached: Sequence[_Attached], tokens: int
     ) -> list[document_pb2.Passage]:
-        """Passages of attached files: all of those of the question if they fit, else what fits it best, then how they begin."""
+        """Passages of attached files: all of them if they fit, else what fits the question best.
+
+        Who asks about a file means the file, however little the words say ("sum this up"): with the question that brings
+        files, what fits it is not asked to be relevant, and is followed by how the files begin.
+        """
         readable = [item.document for item in attached if item.document is not None and _readable(item)]
+        if sum(document.chunk_count for document in readable) <= _CANDIDATES:
+            whole = await self._beginnings(readable)
+            if len(fitting(whole, tokens)) == len(whole):
+                return whole
         asked = [
-            item.document
+            document
             for item in attached
-            if item.document in readable and item.document is not None and item.file.file_id in sources.asked
+            if (document := item.document) in readable and document and item.file.file_id in sources.asked
         ]
-        beginnings = await self._beginnings(asked)
-        if asked and len(fitting(beginnings, tokens)) == sum(document.chunk_count for document in asked):
-            return beginnings
-        if not readable or not sources.question:
-            return beginnings
-        query = Query(
-            text=sources.question, document_ids=tuple(document.id for document in readable), limit=_CANDIDATES,
-            # Who asks about a file means the file, however little the words say ("sum this up"); later questions may not.
-            relevant_only=not asked,
-        )  # fmt: skip
-        return [*await self._searched(principal, query), *beginnings]
+        found: list[document_pb2.Passage] = []
+        if readable and sources.question:
+            ids = tuple(document.id for document in readable)
+            query = Query(text=sources.question, document_ids=ids, limit=_CANDIDATES, relevant_only=not asked)
+            found = await self._searched(principal, query)
+        return [*found, *await self._beginnings(asked)]
 
     async def _beginnings(self, asked: Iterable[document_pb2.Document]) -> list[document_pb2.Passage]:
         async def body(tx: Tx) -> list[document_pb2.Passage]:
