@@ -19,6 +19,7 @@ export const START: ChatState = {
   shared: false,
   ownerName: "",
   model: "",
+  collectionIds: [],
   running: false,
   stopping: false,
 };

@@ -7,8 +7,10 @@ import type { AccountEvent } from "../gen/fireside/v1/account_event_pb.ts";
 import { calling } from "../rpc/api.ts";
 import { Code, type Failure } from "../rpc/failure.ts";
 import { accessOf, sharing } from "./access.ts";
+import { keptOf, type Kept } from "./attached.ts";
 import { BranchReader } from "./branch-reader.ts";
 import { Branch } from "./branch.ts";
+import { ChosenCollections } from "./chat-collections.ts";
 import { ChatScreen, isRunning, START } from "./chat-screen.ts";
 import type { ChatServices } from "./chat-services.ts";
 import { appError } from "./errors.ts";
@@ -42,6 +44,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
   readonly #logs: LogReader;
   readonly #screen: ChatScreen;
   readonly #show: Coalescer;
+  readonly #collections: ChosenCollections;
   readonly #endings: (() => void)[] = [];
   #begun: boolean;
   #chosenModel: string | null = null;
@@ -58,15 +61,15 @@ export class ConversationChat extends Store<ChatState> implements Chat {
       this.#render();
     });
     this.#logs = new LogReader(services.generations, this.#branch, {
-      grew: () => {
-        this.#show.soon();
-      },
-      ended: () => {
-        this.#show.now();
-      },
+      grew: () => { this.#show.soon(); },
+      ended: () => { this.#show.now(); },
       lost: () => { this.#reader.refresh(); },
     });
     this.#screen = new ChatScreen(this.#branch, this.#logs, () => services.clock.now());
+    this.#collections = new ChosenCollections(services, this.id, {
+      changed: () => { this.#show.now(); },
+      failed: (cause, retry) => { this.#notify("notice.collections", cause, retry); },
+    });
     this.#reader = this.#makeReader();
     const outbox = new Outbox(services.storage);
     this.#orders = this.#makeOrders(outbox);
@@ -81,26 +84,16 @@ export class ConversationChat extends Store<ChatState> implements Chat {
       ...this.services,
       conversationId: this.id,
       branch: this.#branch,
-      read: () => {
-        this.#read();
-      },
-      failed: (cause) => {
-        this.#unread(cause);
-      },
+      read: () => { this.#read(); },
+      failed: (cause) => { this.#unread(cause); },
     });
   }
 
   #makeOrders(outbox: Outbox): Orders {
     const listener = {
-      ordersChanged: () => {
-        this.#show.now();
-      },
-      taken: (order: Order, stopWanted: boolean) => {
-        this.#taken(order, stopWanted);
-      },
-      refused: (order: Order, cause: Failure) => {
-        this.#refused(order, cause);
-      },
+      ordersChanged: () => { this.#show.now(); },
+      taken: (order: Order, stopWanted: boolean) => { this.#taken(order, stopWanted); },
+      refused: (order: Order, cause: Failure) => { this.#refused(order, cause); },
       doubted: () => { this.#reader.refresh(); },
       awaited: () => { this.#reader.want(); },
     };
@@ -110,18 +103,22 @@ export class ConversationChat extends Store<ChatState> implements Chat {
   // ---- verbs ----
 
   send(text: string): void {
-    if (text.trim() === "" || this.get().running) return;
+    const attached = this.draft.attached.get();
+    if ((text.trim() === "" && attached.length === 0) || this.get().running) return;
     const parentId = this.#branch.ids.at(-1) ?? "";
-    this.draft.set("");
-    this.#begin(text);
-    this.#place({ ...this.#newOrder(), kind: "send", messageId: this.#newId(), parentId, branches: false, text });
+    const collectionIds = this.#begun ? [] : this.#collections.ids();
+    this.draft.clear();
+    this.#begin(text.trim() === "" ? (attached[0]?.name ?? "") : text);
+    this.#place({ ...this.#newSend(text, attached), parentId, branches: false, collectionIds });
   }
 
   edit(messageId: string, text: string): void {
     const message = this.#branch.message(messageId);
-    if (message === undefined || text.trim() === "" || this.get().running) return;
+    if (message === undefined || this.get().running) return;
     const { parentId } = message;
-    this.#place({ ...this.#newOrder(), kind: "send", messageId: this.#newId(), parentId, branches: true, text });
+    const kept = keptOf(message);
+    if (text.trim() === "" && kept.length === 0) return;
+    this.#place({ ...this.#newSend(text, kept), parentId, branches: true, collectionIds: [] });
   }
 
   regenerate(messageId: string, model = ""): void {
@@ -148,6 +145,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     const pending = this.#branch.pendingOf(messageId);
     if (pending?.state !== "unsent" || pending.order.kind !== "send") return;
     if (this.draft.get() === "") this.draft.set(pending.order.text);
+    this.draft.attach(pending.order.attached.filter((item) => item.kind !== "image"));
     this.#orders.discard(pending);
     if (this.#branch.shown().length === 0) this.services.conversations.abandon(this.id);
   }
@@ -179,6 +177,10 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     this.#chosenModel = modelId;
     this.services.settings.change({ model: modelId });
     this.#show.now();
+  }
+
+  setCollections(ids: readonly string[]): void {
+    this.#collections.choose(ids, this.#begun);
   }
 
   loadOlder(): void {
@@ -214,6 +216,10 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     return { conversationId: this.id, generationId: newId(at), answerId: newId(at), model, at };
   }
 
+  #newSend(text: string, attached: readonly Kept[]) {
+    return { ...this.#newOrder(), kind: "send" as const, messageId: this.#newId(), text, attached };
+  }
+
   #place(order: Order): void {
     if (this.#begun) this.services.conversations.touch(this.id);
     this.#orders.place(order);
@@ -232,6 +238,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
 
   #taken(order: Order, stopWanted: boolean): void {
     this.#reader.changed();
+    if (order.kind === "send" && order.collectionIds.length > 0) this.#collections.taken();
     if (this.get().phase !== "ready") this.update({ phase: "ready", error: null });
     if (stopWanted) this.#stop(order.generationId);
     this.#show.now();
@@ -292,17 +299,15 @@ export class ConversationChat extends Store<ChatState> implements Chat {
         fresh: () => {
           if (this.#begun) this.reload();
         },
-        account: (event) => {
-          this.#account(event);
-        },
+        account: (event) => { this.#account(event); },
       }),
       live.link.subscribe((link) => {
         if (link.kind === "live") this.#orders.retryWaiting();
       }),
       conversations.subscribe(() => {
-        const { title, model, access, shared } = this.get();
+        const { title, model, access, shared, collectionIds } = this.get();
         const now = sharing(conversations.recordOf(this.id));
-        const same = title === conversations.titleOf(this.id) && access === now.access && shared === now.shared;
+        const same = collectionIds.join() === this.#collections.ids().join() && title === conversations.titleOf(this.id) && access === now.access && shared === now.shared;
         if (!same || model !== this.#model()) this.#show.now();
       }),
       models.subscribe(() => {
@@ -385,6 +390,7 @@ export class ConversationChat extends Store<ChatState> implements Chat {
       title: this.services.conversations.titleOf(this.id),
       ...sharing(record),
       model: this.#model(),
+      collectionIds: this.#collections.ids(),
       ...(this.get().phase === "new" && screen.messages.length > 0 ? { phase: "ready" as const } : {}),
     });
   }

@@ -1,8 +1,10 @@
-// The text being written in each conversation: kept across reloads and errors, shared between tabs.
+// What is being written in each conversation, with what goes with it: kept across reloads and errors, shared between tabs.
 
+import { isAttached, keyOf } from "./attached.ts";
+import type { Attached } from "./part-types.ts";
 import { isRecord, readJson, type KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
-import type { Draft } from "./types.ts";
+import type { Draft, Readable } from "./types.ts";
 
 const PREFIX = "fireside.draft.";
 /** Drafts that nobody came back to for this long go. */
@@ -12,30 +14,65 @@ const NEW = "new";
 
 interface Saved {
   readonly text: string;
+  readonly attached?: readonly Attached[];
   readonly at: number;
 }
 
+const EMPTY: Pick<Saved, "text" | "attached"> = { text: "" };
+
 function isSaved(value: unknown): value is Saved {
-  return isRecord(value) && typeof value["text"] === "string" && typeof value["at"] === "number";
+  if (!isRecord(value) || typeof value["text"] !== "string" || typeof value["at"] !== "number") return false;
+  const attached = value["attached"];
+  return attached === undefined || (Array.isArray(attached) && attached.every(isAttached));
 }
 
 class StoredDraft extends Store<string> implements Draft {
+  readonly #attached: Store<readonly Attached[]>;
+
   constructor(
     private readonly drafts: Drafts,
-    text: string,
+    { text, attached = [] }: Pick<Saved, "text" | "attached">,
   ) {
     super(text);
+    this.#attached = new Store<readonly Attached[]>(attached);
+  }
+
+  get attached(): Readable<readonly Attached[]> {
+    return this.#attached;
   }
 
   override set(text: string): void {
     if (text === this.get()) return;
     super.set(text);
-    this.drafts.save(this, text);
+    this.drafts.save(this);
+  }
+
+  attach(items: readonly Attached[]): void {
+    const known = new Set(this.#attached.get().map(keyOf));
+    const fresh = items.filter((item) => !known.has(keyOf(item)));
+    if (fresh.length === 0) return;
+    this.#attached.set([...this.#attached.get(), ...fresh]);
+    this.drafts.save(this);
+  }
+
+  detach(key: string): void {
+    const left = this.#attached.get().filter((item) => keyOf(item) !== key);
+    if (left.length === this.#attached.get().length) return;
+    this.#attached.set(left);
+    this.drafts.save(this);
+  }
+
+  clear(): void {
+    super.set("");
+    if (this.#attached.get().length > 0) this.#attached.set([]);
+    this.drafts.save(this);
   }
 
   /** Takes what another tab wrote. */
-  take(text: string): void {
+  take({ text, attached = [] }: Pick<Saved, "text" | "attached">): void {
     super.set(text);
+    const keys = this.#attached.get().map(keyOf).join();
+    if (attached.map(keyOf).join() !== keys) this.#attached.set(attached);
   }
 }
 
@@ -49,8 +86,8 @@ export class Drafts {
   ) {
     store.onChange((key, value) => {
       if (!key.startsWith(PREFIX)) return;
-      const text = value === null ? "" : (readJson(store, key, isSaved)?.text ?? "");
-      this.#open.get(key.slice(PREFIX.length))?.take(text);
+      const saved = value === null ? null : readJson(store, key, isSaved);
+      this.#open.get(key.slice(PREFIX.length))?.take(saved ?? EMPTY);
     });
     this.#prune();
   }
@@ -60,7 +97,7 @@ export class Drafts {
     const name = conversationId ?? NEW;
     let draft = this.#open.get(name);
     if (draft === undefined) {
-      draft = new StoredDraft(this, readJson(this.store, PREFIX + name, isSaved)?.text ?? "");
+      draft = new StoredDraft(this, readJson(this.store, PREFIX + name, isSaved) ?? EMPTY);
       this.#open.set(name, draft);
       this.#nameOf.set(draft, name);
     }
@@ -73,14 +110,19 @@ export class Drafts {
     this.#open.delete(NEW);
     this.#open.set(conversationId, draft);
     this.#nameOf.set(draft, conversationId);
-    if (draft.get() !== "") this.save(draft, draft.get());
+    this.save(draft);
     this.store.remove(PREFIX + NEW);
   }
 
-  save(draft: StoredDraft, text: string): void {
+  save(draft: StoredDraft): void {
     const key = PREFIX + (this.#nameOf.get(draft) ?? NEW);
-    if (text === "") this.store.remove(key);
-    else this.store.set(key, JSON.stringify({ text, at: this.now() } satisfies Saved));
+    const text = draft.get();
+    const attached = draft.attached.get();
+    if (text === "" && attached.length === 0) this.store.remove(key);
+    else {
+      const saved: Saved = { text, ...(attached.length > 0 ? { attached } : {}), at: this.now() };
+      this.store.set(key, JSON.stringify(saved));
+    }
   }
 
   #prune(): void {

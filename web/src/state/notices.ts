@@ -15,6 +15,7 @@ export const NOTICE_KEYS = [
   "notice.select",
   "notice.older",
   "notice.more",
+  "notice.collections",
   "notice.runner.switch",
   "notice.runner.delete",
   "notice.runner.order",

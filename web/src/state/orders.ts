@@ -2,7 +2,7 @@
 // nothing by itself; the chat is told of every change.
 
 import type { Generation } from "../gen/fireside/v1/generation_pb.ts";
-import { calling } from "../rpc/api.ts";
+import { calling, type RetryOptions } from "../rpc/api.ts";
 import { Code, isTransient, type Failure } from "../rpc/failure.ts";
 import type { Branch } from "./branch.ts";
 import type { ChatServices } from "./chat-services.ts";
@@ -157,19 +157,33 @@ export class Orders {
   async #run(pending: Pending): Promise<void> {
     const { api, clock, random, generations } = this.services;
     const request = { spec: specOf(pending.order) };
-    const outcome = await calling((options) => api.chat.startGeneration(request, options), {
-      clock,
-      random,
-      attempts: ATTEMPTS,
-      enough: pending.enough.signal,
-      signal: pending.abort.signal,
-    });
+    const { enough, abort } = pending;
+    const retry = { clock, random, attempts: ATTEMPTS, enough: enough.signal, signal: abort.signal };
+    const cause = await this.#prepare(pending.order, retry);
+    const outcome = cause === null ? await calling((options) => api.chat.startGeneration(request, options), retry) : { ok: false as const, failure: cause };
     if (outcome.ok && outcome.value.generation !== undefined) {
       generations.started(outcome.value.generation);
       this.accepted(outcome.value.generation);
     } else if (!outcome.ok && this.branch.pending.includes(pending)) {
       this.#failed(pending, outcome.failure);
     }
+  }
+
+  /** Makes the conversation with the collections that are to be searched from its first answer on. */
+  async #prepare(order: Order, retry: RetryOptions): Promise<Failure | null> {
+    if (order.kind !== "send" || order.collectionIds.length === 0) return null;
+    const { api, conversations, notices } = this.services;
+    const { conversationId, collectionIds, generationId: requestId } = order;
+    const request = { conversationId, collectionIds: [...collectionIds], requestId };
+    const outcome = await calling((options) => api.conversations.setConversationCollections(request, options), retry);
+    if (outcome.ok) {
+      if (outcome.value.conversation !== undefined) conversations.learn(outcome.value.conversation);
+      return null;
+    }
+    if (outcome.failure.code !== Code.NotFound) return outcome.failure;
+    // One of them is gone. The message is not held back by that.
+    notices.push("notice.collections", appError(outcome.failure));
+    return null;
   }
 
   #failed(pending: Pending, cause: Failure): void {

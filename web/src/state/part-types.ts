@@ -38,6 +38,9 @@ export interface CollectionRef {
   readonly name: string;
 }
 
+/** What a person sends with a message besides its words. */
+export type Attached = FileView | CollectionRef;
+
 /** What was searched before an answer was written. */
 export interface SearchView {
   readonly kind: "search";

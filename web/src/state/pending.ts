@@ -7,6 +7,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { GenerationSpecSchema, type GenerationSpec } from "../gen/fireside/v1/generation_pb.ts";
 import { MessageSchema, MessageState, Role, type Message } from "../gen/fireside/v1/message_pb.ts";
 import { SELF } from "./access.ts";
+import { isKept, partsOf, type Kept } from "./attached.ts";
 import { isRecord, readJson, type KeyStore } from "./storage.ts";
 import type { AppError } from "./types.ts";
 
@@ -22,6 +23,10 @@ export interface SendOrder {
   /** It stands beside an earlier message: what follows the parent gives way to it. */
   readonly branches: boolean;
   readonly text: string;
+  /** What goes with the text. */
+  readonly attached: readonly Kept[];
+  /** Collections that are to be searched for each answer of a conversation that begins with this. */
+  readonly collectionIds: readonly string[];
   readonly model: string;
   readonly at: number;
 }
@@ -82,7 +87,7 @@ export function specOf(order: Order): GenerationSpec {
   const value = {
     messageId: order.messageId,
     parentId: order.parentId,
-    parts: [{ kind: { case: "text" as const, value: { text: order.text } } }],
+    parts: partsOf(order.text, order.attached),
   };
   return create(GenerationSpecSchema, { ...common, answerId, input: { case: "send", value } });
 }
@@ -94,7 +99,7 @@ export function userMessageOf(order: SendOrder): Message {
     conversationId: order.conversationId,
     parentId: order.parentId,
     role: Role.USER,
-    parts: [{ kind: { case: "text", value: { text: order.text } } }],
+    parts: partsOf(order.text, order.attached),
     state: MessageState.DONE,
     createTime: timestampFromMs(order.at),
     authorId: SELF,
@@ -119,7 +124,7 @@ const PREFIX = "fireside.outbox.";
 
 const TEXT_FIELDS = ["conversationId", "generationId", "messageId", "answerId", "parentId", "text", "model"] as const;
 
-function isSendOrder(value: unknown): value is SendOrder {
+function isStoredOrder(value: unknown): value is SendOrder {
   return (
     isRecord(value) &&
     value["kind"] === "send" &&
@@ -127,6 +132,16 @@ function isSendOrder(value: unknown): value is SendOrder {
     typeof value["at"] === "number" &&
     TEXT_FIELDS.every((field) => typeof value[field] === "string")
   );
+}
+
+/** An order as it was put; what an earlier version put had only a text. */
+function restored(order: Omit<SendOrder, "attached" | "collectionIds"> & Partial<SendOrder>): SendOrder {
+  const { attached, collectionIds } = order;
+  return {
+    ...order,
+    attached: Array.isArray(attached) ? attached.filter(isKept) : [],
+    collectionIds: Array.isArray(collectionIds) ? collectionIds.filter((id) => typeof id === "string") : [],
+  };
 }
 
 /** Messages that the server has not taken yet, kept so that closing the tab does not lose them. */
@@ -146,7 +161,8 @@ export class Outbox {
     return this.store
       .keys()
       .filter((key) => key.startsWith(PREFIX))
-      .flatMap((key) => readJson(this.store, key, isSendOrder) ?? [])
+      .flatMap((key) => readJson(this.store, key, isStoredOrder) ?? [])
+      .map(restored)
       .filter((order) => conversationId === undefined || order.conversationId === conversationId)
       .sort((a, b) => a.at - b.at);
   }

@@ -172,6 +172,10 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
   const runners = once(async () => new (await import("./runners.ts")).RunnerAdmin(parts));
   const admin = once(async () => (await import("./admin.ts")).createAdmin(parts));
   const sources = new OpenSource(async (source) => new (await import("./source-text.ts")).DocumentText(parts, source));
+  const attachments = once(async () => {
+    const [{ DraftDesk }, engine] = await Promise.all([import("./attachments.ts"), uploads()]);
+    return new DraftDesk({ ...parts, uploads: engine });
+  });
   const library = once(async () => new (await import("./library.ts")).CollectionLibrary({ ...parts, locale }));
   const uploads = once(async () => new (await import("./uploads.ts")).UploadEngine({ ...parts, storage, hash: options.hash }));
   const presence = new ScreenPresence({ api, live, clock, accountId: () => accountId });
@@ -179,6 +183,7 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
     session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence, sources,
     shares: async (id) => new (await import("./shares.ts")).ConversationShares({ api: api.shares, clock, random }, id),
     library,
+    attachments,
     uploads,
     unsent: () => outbox.orders().length,
   };

@@ -5,7 +5,8 @@ import type { Admin } from "./admin-types.ts";
 import type { OwnAccount } from "./account-types.ts";
 import type { Confirmations } from "./confirm.ts";
 import type { Library } from "./library-types.ts";
-import type { PartView } from "./part-types.ts";
+import type { AttachmentDesk } from "./attachment-types.ts";
+import type { Attached, PartView } from "./part-types.ts";
 import type { Runners } from "./runner-types.ts";
 import type { Session } from "./session-types.ts";
 import type { Sources } from "./source-types.ts";
@@ -150,6 +151,8 @@ export interface ChatState {
   readonly ownerName: string;
   /** The model that the next answer will use; empty for the default one. */
   readonly model: string;
+  /** Collections that are searched for each answer: their ids. */
+  readonly collectionIds: readonly string[];
   /** An answer in the shown branch is running: show stop where send was. */
   readonly running: boolean;
   /** Stop was pressed and has not been carried out yet. */
@@ -161,11 +164,14 @@ export interface Chat extends Readable<ChatState> {
   readonly id: string;
   /** The text that is being written; survives reloads, shared between tabs. */
   readonly draft: Draft;
-  /** Sends a message after the last one shown and clears the draft. Ignores blank text and calls while running. */
+  /**
+   * Sends a message after the last one shown, with what is attached to the draft, and clears the draft. Ignores a blank
+   * text with nothing attached, and calls while running.
+   */
   send(text: string): void;
   /** Ends the running answer. */
   stop(): void;
-  /** Puts a changed copy beside a user message, selects it and has it answered. */
+  /** Puts a changed copy beside a user message, with all that came with it, selects it and has it answered. */
   edit(messageId: string, text: string): void;
   /** Has another answer written beside this one, by `model` if given. */
   regenerate(messageId: string, model?: string): void;
@@ -178,6 +184,8 @@ export interface Chat extends Readable<ChatState> {
   /** Shows the branch through this message. */
   selectSibling(messageId: string): void;
   setModel(modelId: string): void;
+  /** Has these collections searched for each answer of the conversation. */
+  setCollections(ids: readonly string[]): void;
   loadOlder(): void;
   /** Loads again, after `failed`. */
   reload(): void;
@@ -185,6 +193,13 @@ export interface Chat extends Readable<ChatState> {
 
 export interface Draft extends Readable<string> {
   set(text: string): void;
+  /** What goes with it: files that arrived, and collections to search. */
+  readonly attached: Readable<readonly Attached[]>;
+  /** Attaches what is not attached yet. */
+  attach(items: readonly Attached[]): void;
+  /** Takes the file or collection of this id out again. */
+  detach(id: string): void;
+  clear(): void;
 }
 
 // ---- the list of conversations --------------------------------------------------------------------------------------
@@ -358,6 +373,8 @@ export interface AppState {
   /** Fetches what looks after the runners: most visits never need it. Fails offline; then the next call tries again. */
   runners(): Promise<Runners>;
   readonly presence: Presence;
+  /** Fetches what looks after the attachments of drafts. Fails offline. */
+  attachments(): Promise<AttachmentDesk>;
   /** The source that lies open beside the page. */
   readonly sources: Sources;
   /** Fetches what looks after people, groups, policy and the audit log. Fails offline. */

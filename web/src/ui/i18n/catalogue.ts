@@ -317,6 +317,7 @@ export const catalogue = {
   "notice.continue": ["The answer was not continued.", "未能继续回答。"],
   "notice.stop": ["The answer was not stopped.", "未能停止回答。"],
   "notice.select": ["The version was not switched.", "未能切换版本。"],
+  "notice.collections": ["The collections to search were not changed.", "未能更改要查阅的资料库。"],
   "notice.older": ["Earlier messages could not be loaded.", "无法加载更早的消息。"],
   "notice.runner.switch": ["The runner was not switched.", "未能切换运行器。"],
   "notice.runner.delete": ["The runner was not deleted.", "未能删除运行器。"],
