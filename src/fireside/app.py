@@ -32,6 +32,7 @@ from fireside.knowledge.ingest import IngestOptions
 from fireside.knowledge.opening import Ground, KnowledgeOptions, open_knowledge
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
+from fireside.runners.e5.runner import E5Runner
 from fireside.runners.llama.engine import LlamaOptions
 from fireside.runners.llama.runner import LlamaRunner
 from fireside.runners.making import Defaults
@@ -210,16 +211,23 @@ def identity_options(config: Config) -> IdentityOptions:
 
 def files_options(config: Config) -> FilesOptions:
     """What the settings say of files."""
-    s3 = S3Options(
+    options = UploadOptions(
+        max_bytes=config.upload_max_bytes, refused_types=config.upload_refused_types, keep=config.upload_keep
+    )
+    return FilesOptions(blob_store=config.blob_store, data_dir=config.data_dir, options=options, s3=s3_options(config))
+
+
+def s3_options(config: Config) -> S3Options:
+    """What the settings say of an S3-compatible store."""
+    parts = urlsplit(config.blob_store)
+    return S3Options(
+        bucket=parts.netloc,
+        prefix=parts.path.strip("/"),
         endpoint=config.s3_endpoint,
         region=config.s3_region,
         access_key=config.s3_access_key,
         secret_key=config.s3_secret_key,
     )
-    options = UploadOptions(
-        max_bytes=config.upload_max_bytes, refused_types=config.upload_refused_types, keep=config.upload_keep
-    )
-    return FilesOptions(blob_store=config.blob_store, data_dir=config.data_dir, options=options, s3=s3)
 
 
 def knowledge_options(config: Config, seat: Seat | None) -> KnowledgeOptions:
@@ -242,7 +250,7 @@ def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
             runners.append(ManagedRunner(_reached(seat.local), ManagedOptions(failures_to_rest=0)))
     elif config.local_model:
         runners.append(local_runner(config))
-    return [*runners, scripted_runner()]
+    return [*runners, embedded_runner(), scripted_runner()]
 
 
 def local_runner(config: Config) -> ManagedRunner:
@@ -266,6 +274,13 @@ def local_runner(config: Config) -> ManagedRunner:
         failures_to_rest=0,
     )
     return ManagedRunner(local, limits, local.refuse)
+
+
+def embedded_runner() -> ManagedRunner:
+    """The embedding model of this machine, which starts when it is used. Its engine has its own queue and its own pauses."""
+    embedded = E5Runner()
+    limits = ManagedOptions(timeouts=Timeouts(first_token=900.0), failures_to_rest=0, retries=0)
+    return ManagedRunner(embedded, limits, embedded.refuse)
 
 
 def scripted_runner() -> ManagedRunner:

@@ -125,3 +125,13 @@ async def test_a_mail_server_is_called(tmp_path: Path) -> None:
     _, found = await asyncio.to_thread(findings, tmp_path, *flags)
     assert (found["mail"]["level"], "smtp_" in found["mail"]["fix"]) == ("note", True)
     assert "mail" not in (await asyncio.to_thread(findings, tmp_path))[1]
+
+
+def test_what_files_and_knowledge_need_is_looked_at(tmp_path: Path) -> None:
+    _, found = findings(tmp_path, "--embedding-model", "off", "--blob-store", "/proc/nowhere")
+    assert (found["files"]["level"], "cannot be written" in found["files"]["detail"]) == ("note", True)
+    assert (found["embedding model"]["level"], found["documents"]["level"]) == ("note", "ok")
+    flags = ("--s3-endpoint", NOWHERE, "--s3-access-key", "a", "--s3-secret-key", "b")
+    _, found = findings(tmp_path, "--blob-store", "s3://bucket/files", "--embedding-model", "ollama/nomic", *flags)
+    assert (found["files"]["level"], bool(found["files"]["fix"])) == ("note", True)
+    assert found["embedding model"]["detail"] == "ollama/nomic, of a runner"

@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fireside.app import mail_options
 from fireside.cli.failure import CommandError
+from fireside.cli.finding import Finding, Level, existing
+from fireside.cli.library_checks import library_findings
 from fireside.cli.listen import listen
 from fireside.cli.reach import reach
 from fireside.core.errors import FiresideError
@@ -40,24 +40,6 @@ _GIGABYTE = 1_000_000_000
 _ROOM_TO_WORK = _GIGABYTE // 4
 
 
-class Level(Enum):
-    """How a thing is. Only `MISSING` is essential: with it a person cannot chat."""
-
-    OK = "ok"
-    NOTE = "note"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of one thing, and what to do about it (empty when there is nothing to do)."""
-
-    name: str
-    level: Level
-    detail: str
-    fix: str = ""
-
-
 def findings(config: Config, say: Callable[[str], None]) -> Iterator[Finding]:
     """Looks at everything, one thing after the other. `say` is told of what takes longer."""
     yield _python()
@@ -71,6 +53,7 @@ def findings(config: Config, say: Callable[[str], None]) -> Iterator[Finding]:
         yield _weights(config, say)
     else:
         yield Finding("local model", Level.NOTE, "switched off by local_model", "Set local_model to true to use it.")
+    yield from library_findings(config)
     yield from _runners(config, say)
     yield _port(config)
     yield _tls(config)
@@ -87,7 +70,7 @@ def _python() -> Finding:
 
 
 def _data_dir(config: Config) -> Finding:
-    folder = _existing(config.data_dir)
+    folder = existing(config.data_dir)
     try:
         with tempfile.NamedTemporaryFile(dir=folder):
             pass
@@ -99,7 +82,7 @@ def _data_dir(config: Config) -> Finding:
 
 
 def _disk(config: Config) -> Finding:
-    free = shutil.disk_usage(_existing(config.data_dir)).free
+    free = shutil.disk_usage(existing(config.data_dir)).free
     needed = _ROOM_TO_WORK
     if config.local_model and all(glance(weights, config.models_dir) is Verdict.MISSING for weights in KNOWN):
         needed += KNOWN[0].size + max(piece.size for piece in KNOWN[0].pieces)
@@ -247,8 +230,3 @@ def _node() -> Finding:
     if found is None or int(found.group(1)) < _OLDEST_NODE:
         return Finding("node", Level.NOTE, f"{done.stdout.strip() or node} is older than {_OLDEST_NODE}", fix)
     return Finding("node", Level.OK, f"{done.stdout.strip()} ({node})")
-
-
-def _existing(path: Path) -> Path:
-    """The path, or the nearest folder above it that exists."""
-    return next((folder for folder in (path, *path.parents) if folder.exists()), Path("/"))

@@ -17,7 +17,7 @@ from fireside.settings import SERVER_SETTINGS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fireside.cli.checks import Finding
+    from fireside.cli.finding import Finding
 
 _EXAMPLES = """
 fireside doctor
@@ -40,7 +40,8 @@ def doctor(file: Path | None, as_json: bool, **flags: str | None) -> None:  # no
     Exit codes: 0 nothing essential is missing, 1 something is, 2 a flag or setting is wrong.
     """
     config = settings_of(lambda: load(flags, file=file))
-    from fireside.cli.checks import Level, findings
+    from fireside.cli.checks import findings
+    from fireside.cli.finding import Level
 
     def say(text: str) -> None:
         click.echo(click.style(f"  {text}", dim=True), err=True)
