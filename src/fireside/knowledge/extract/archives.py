@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import zlib
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 from zipfile import BadZipFile, ZipFile
 
 from fireside.knowledge.extract import problems
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from fireside.knowledge.extract.base import Source
 
+BROKEN = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
+"""What zipfile raises at damage of one kind or another."""
 _MOST_FILES = 20_000
 _RATIO = 200
 _FREE = 16 * 1024 * 1024
@@ -26,17 +29,20 @@ _PROLOGUE = 64 * 1024
 class Archive:
     """An open archive that has been checked.
 
-    Raises BadZipFile, and InvalidArgumentError (DOCUMENT_TOO_LARGE, DOCUMENT_ENCRYPTED).
+    Raises InvalidArgumentError (DOCUMENT_DAMAGED, DOCUMENT_TOO_LARGE, DOCUMENT_ENCRYPTED), here and while it is read.
     """
 
     def __init__(self, source: Source) -> None:
-        self.zip = ZipFile(source.path)
         try:
-            _check(self.zip, source.limits.unpacked_bytes)
+            self._zip = ZipFile(source.path)
+        except BROKEN as error:
+            raise problems.damaged("its archive is broken") from error
+        try:
+            _check(self._zip, source.limits.unpacked_bytes)
         except BaseException:
-            self.zip.close()
+            self._zip.close()
             raise
-        self.names = frozenset(self.zip.namelist())
+        self.names = frozenset(self._zip.namelist())
 
     def __enter__(self) -> Self:
         return self
@@ -44,20 +50,34 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.zip.close()
+        self.close()
 
-    def read(self, name: str) -> bytes:
-        """An entry. Raises KeyError, and BadZipFile where it is not as long as it says."""
-        with self.zip.open(name) as file:
-            # zipfile stops at the size that the directory declares, which has been checked.
-            return file.read()
+    def close(self) -> None:
+        """Closes the file."""
+        self._zip.close()
+
+    def open(self, name: str) -> IO[bytes]:
+        """An entry to read, which may raise BROKEN. It ends at the size that the directory declares, which was checked."""
+        try:
+            return self._zip.open(name)
+        except KeyError:
+            raise problems.damaged(f"its part {name} is missing") from None
+        except BROKEN as error:
+            raise problems.damaged(f"its part {name} is broken") from error
+
+    def read(self, name: str, most: int = -1) -> bytes:
+        """An entry, or its beginning."""
+        try:
+            with self.open(name) as file:
+                return file.read(most)
+        except BROKEN as error:
+            raise problems.damaged(f"its part {name} is broken") from error
 
     def refuse_entities(self, *, definitions_only: bool = False) -> None:
         """Office files name no document types, books only well-known ones: one that defines entities was made to do harm."""
         for name in self.names:
             if name.endswith((".xml", ".rels", ".xhtml", ".html", ".htm", ".opf", ".ncx")):
-                with self.zip.open(name) as file:
-                    start = _narrow(file.read(_PROLOGUE))
+                start = _narrow(self.read(name, _PROLOGUE))
                 if (_ENTITY if definitions_only else _DOCTYPE).search(start):
                     raise problems.damaged("its XML defines entities, which no program writes")
 
@@ -87,4 +107,4 @@ def _check(archive: ZipFile, allowed: int) -> None:
     for (_, end), (start, _) in pairwise(spans):
         # Entries that share their bytes unpack to far more than there is, without any large ratio.
         if start < end:
-            raise BadZipFile("entries overlap")
+            raise problems.damaged("parts of its archive overlap")

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from fireside.knowledge.extract import problems
 from fireside.knowledge.extract.archives import Archive
@@ -65,6 +64,12 @@ _SIGNATURES = (
 _HTML = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE | re.DOTALL
 )
+_PARTS = {
+    "word/document.xml": "docx",
+    "ppt/presentation.xml": "pptx",
+    "xl/workbook.xml": "xlsx",
+    "META-INF/container.xml": "epub",
+}
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ODF = "Open it in its program, save it as DOCX, PPTX, XLSX or PDF, and upload that."
 _HEAD = 8192
@@ -126,20 +131,12 @@ def _is_binary(head: bytes) -> bool:
 
 
 def _archived(source: Source) -> str:
-    try:
-        with Archive(source) as archive:
-            names = archive.names
-            if "word/document.xml" in names:
-                return "docx"
-            if "ppt/presentation.xml" in names:
-                return "pptx"
-            if "xl/workbook.xml" in names:
-                return "xlsx"
-            if "META-INF/container.xml" in names:
-                return "epub"
-            declared = archive.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in names else ""
-    except BadZipFile as error:
-        raise problems.damaged("its archive is broken") from error
+    with Archive(source) as archive:
+        names = archive.names
+        for part, module in _PARTS.items():
+            if part in names:
+                return module
+        declared = archive.read("mimetype", 100).decode("ascii", "replace") if "mimetype" in names else ""
     if "opendocument" in declared:
         raise problems.unknown(source.name, _ODF)
     named = kind_of(source.media_type, source.name)

@@ -26,7 +26,8 @@ _FRONT = re.compile(r"(---|\+\+\+)\s*\n(.*?)\n(?:\1|\.\.\.)\s*(?:\n|\Z)", re.DOT
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _INLINE = (
     (re.compile(r"!\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1 (\2)"),
+    (re.compile(r"\[([^\]]+)\]\(([a-z]+:[^)\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1 (\2)"),
+    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
     (re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)(.+?)(?<=\S)\1(?![\w*])"), r"\2"),
     (re.compile(r"~~(.+?)~~"), r"\1"),
     (
@@ -82,6 +83,7 @@ class _Reader:
     kind: Kind = Kind.PARAGRAPH
     level: int = 0
     fence: str = ""
+    indents: list[int] = field(default_factory=list[int])
 
     def take(self) -> tuple[Block, ...]:
         blocks, self.blocks = tuple(self.blocks), []
@@ -122,8 +124,8 @@ class _Reader:
     def _text(self, line: str) -> None:
         if found := _ITEM.match(line):
             self.end()
-            depth = len(found[1].expandtabs(4)) // 2 + 1
-            self.kind, self.level, self.lines = Kind.LIST, depth, [f"{found[2]} {found[3]}"]
+            self._indent(len(found[1].expandtabs(4)))
+            self.kind, self.level, self.lines = Kind.LIST, len(self.indents), [f"{found[2]} {found[3]}"]
         elif found := _QUOTE.match(line):
             if self.kind is not Kind.QUOTE:
                 self.end()
@@ -141,6 +143,12 @@ class _Reader:
         else:
             self.lines.append(line)
 
+    def _indent(self, width: int) -> None:
+        """An item this far to the right is inside those that are less so."""
+        while self.indents and self.indents[-1] >= width:
+            self.indents.pop()
+        self.indents.append(width)
+
     def _in_fence(self, line: str) -> None:
         closing = line.strip()
         if closing.startswith(self.fence) and not closing.strip(self.fence[0]):
@@ -157,6 +165,7 @@ class _Reader:
             self.end()
 
     def _heading(self, text: str, level: int) -> None:
+        self.indents.clear()
         if text := one_line(plain(text)):
             self.blocks.append(Block(Kind.HEADING, text, level=level))
 

@@ -113,6 +113,7 @@ class _Pdf:
         self._box = raw.FS_RECTF()
         self._matrix = raw.FS_MATRIX()
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._font = ctypes.create_string_buffer(64)
         self._flags = ctypes.c_int()
         self._buffer: Array[ctypes.c_ushort] = (ctypes.c_ushort * 8192)()
 
@@ -222,8 +223,9 @@ class _Pdf:
         return Line(text, self._x.value, self._y.value, box.right, last_y, size, mono)
 
     def _is_mono(self, page: Any, index: int) -> bool:
-        self._raw.FPDFText_GetFontInfo(page, index, None, 0, self._flags)
-        return bool(self._flags.value & 1)
+        self._raw.FPDFText_GetFontInfo(page, index, self._font, len(self._font), self._flags)
+        # The standard fonts have no flags.
+        return bool(self._flags.value & 1) or b"Courier" in self._font.value
 
     def _warn_once(self, number: int) -> None:
         warning = f"Page {number + 1} is damaged and was not read."

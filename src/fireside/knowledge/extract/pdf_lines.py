@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
 from fireside.knowledge.extract.base import Block, Kind
@@ -25,6 +25,7 @@ _LEADERS = re.compile(r"(?:\s?[.·…_]){4,}\s*")
 _LETTER = re.compile(r"[^\W\d_]")
 _EDGE = 2
 """Lines at the top and bottom of a page that may be a running header or footer."""
+_ENOUGH_STEPS = 8
 _HEADING_CHARS = 160
 
 
@@ -241,7 +242,10 @@ def _pitch(lines: Sequence[Line]) -> float:
     """From line to line within paragraphs, as it is most often."""
     steps = [before.last_y - line.y for before, line in pairwise(lines)]
     steps = [step for step in steps if 0 < step < 60]
-    return median(steps) if steps else 12.0
+    if len(steps) < _ENOUGH_STEPS:
+        return 1.25 * median(line.size for line in lines) if lines else 12.0
+    # Most lines are followed by one of the same paragraph, and what parts paragraphs is larger.
+    return quantiles(steps, n=4)[0]
 
 
 def _plain(text: str) -> str:

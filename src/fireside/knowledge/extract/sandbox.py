@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -53,7 +54,7 @@ async def extract(path: Path, media_type: str, name: str, limits: Limits | None 
         memory_bytes=limits.memory_bytes,
         text_chars=limits.text_chars,
         unpacked_bytes=limits.unpacked_bytes,
-        others=other_extractors(),
+        others=others().values,
         parent=os.getpid(),
     )
     async with _Child(opening) as child:
@@ -69,10 +70,20 @@ async def extract(path: Path, media_type: str, name: str, limits: Limits | None 
             raise _memory(limits) if frame.error == "memory" else _told(frame)
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The extractors of packages outside, as `module:name`, and the folders in which they are installed."""
+
+    values: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
 @cache
-def other_extractors() -> tuple[str, ...]:
-    """The extractors of packages outside, as `module:name`."""
-    return tuple(point.value for point in entry_points(group=GROUP))
+def others() -> Others:
+    """Those that are installed. Looked for once."""
+    points = entry_points(group=GROUP)
+    folders = dict.fromkeys(str(point.dist.locate_file("")) for point in points if point.dist is not None)
+    return Others(tuple(point.value for point in points), tuple(folders))
 
 
 class _Child:
@@ -139,7 +150,7 @@ class _Child:
             # A group of its own, by which it is ended, and in which Ctrl-C does not reach it.
             start_new_session=True,
             env={
-                "PYTHONPATH": str(Path(fireside.__file__).parent.parent),
+                "PYTHONPATH": os.pathsep.join([str(Path(fireside.__file__).parent.parent), *others().folders]),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 "PYTHONUTF8": "1",
                 "LANG": "C.UTF-8",

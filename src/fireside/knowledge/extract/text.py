@@ -50,7 +50,7 @@ def decoded(path: Path) -> Iterator[str]:
             rest += decoder.decode(data)
             cut = max(rest.rfind("\n\n"), rest.rfind("\r\n\r\n"))
             if cut < 0 and len(rest) > 4 * _PIECE:
-                cut = max(rest.rfind("\n"), _PIECE)
+                cut = max(rest.rfind("\n"), rest.rfind(" ")) if " " in rest or "\n" in rest else len(rest)
             if cut > 0:
                 yield clean(rest[:cut])
                 rest = rest[cut:]
