@@ -33,6 +33,9 @@ class Faults:
     cut_every: int = 20_000_000
     """After so many bytes of a client, on average, a connection is cut: each byte is as likely as any other."""
 
+    rate: int = 0
+    """Bytes a second that a connection carries to the server; 0 for as many as it can."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -98,8 +101,13 @@ class BadLine:
             raise _CutError
 
     async def _there(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int) -> None:
+        loop = asyncio.get_running_loop()
+        free = loop.time()
         while data := await reader.read(_BUFFER):
             self.tally.carried += len(data)
+            if self.faults.rate:
+                free = max(free, loop.time()) + len(data) / self.faults.rate
+                await asyncio.sleep(free - loop.time())
             writer.write(data[:left])
             left -= len(data)
             if left < 0:

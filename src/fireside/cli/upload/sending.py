@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
@@ -16,7 +16,7 @@ from fireside.cli.link import is_final, refused
 from fireside.cli.upload.place import sha256_of
 from fireside.cli.upload.reading import Reading
 from fireside.core.ids import new_id
-from fireside.gen.google.bytestream.bytestream_pb2 import WriteRequest
+from fireside.gen.google.bytestream.bytestream_pb2 import QueryWriteStatusRequest, WriteRequest
 from fireside.gen.v1.upload_service_pb2 import (
     CancelUploadRequest,
     CreateUploadRequest,
@@ -41,7 +41,8 @@ PIECE: Final = 256 * 1024
 # So much is read and hashed before it is sent, on the chance that it need not be sent at all.
 _HASHED_FIRST: Final = 256 * 1024 * 1024
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
-# A connection over which nothing has moved for so long is dead, whatever it says.
+_LOOK_SECONDS: Final = 0.5
+# A connection by which nothing has arrived for so long is dead, whatever it says.
 _SILENCE: Final = 45.0
 _CALL_SECONDS: Final = 60.0
 
@@ -55,11 +56,18 @@ class Outcome:
     sent: int = 0
 
 
+class Links(NamedTuple):
+    """The connections: what is asked must not wait behind megabytes that are being sent."""
+
+    asking: Link
+    sending: Link
+
+
 class Sender:
     """Sends files to one collection. It goes on for `patience` seconds while nothing arrives."""
 
-    def __init__(self, link: Link, collection_id: str, known: Known, patience: float) -> None:
-        self._link = link
+    def __init__(self, links: Links, collection_id: str, known: Known, patience: float) -> None:
+        self._links = links
         self._collection_id = collection_id
         self._known = known
         self._patience = patience
@@ -67,7 +75,7 @@ class Sender:
     async def send(self, source: Source, running: Running) -> Outcome:
         """Has the file there. Raises CommandError."""
         reading = Reading(source)
-        journey = Journey(self._link, source, reading, running, self._patience)
+        journey = Journey(self._links, source, reading, running, self._patience)
         try:
             document = self._known.documents.get(source.place)
             same_size = document is not None and document.size == source.size
@@ -75,7 +83,7 @@ class Sender:
             if same_size or source.size <= _HASHED_FIRST:
                 sha256 = await reading.digest()
             if document is not None and same_size:
-                there = await journey.asked(lambda: sha256_of(self._link, document))
+                there = await journey.asked(lambda: sha256_of(self._links.asking, document))
                 if there == sha256:
                     return Outcome(document, there=True)
             fingerprint = source.fingerprint(self._collection_id)
@@ -97,8 +105,9 @@ class Sender:
 class Journey:
     """One file on its way."""
 
-    def __init__(self, link: Link, source: Source, reading: Reading, running: Running, patience: float) -> None:
-        self._link = link
+    def __init__(self, links: Links, source: Source, reading: Reading, running: Running, patience: float) -> None:
+        self._link = links.asking
+        self._sending = links.sending
         self._source = source
         self._reading = reading
         self._running = running
@@ -170,18 +179,33 @@ class Journey:
 
     async def _stream(self, upload_id: str, offset: int) -> int:
         """Sends from `offset` on, and returns how much is there. Raises ConnectError, and TimeoutError for silence."""
-        writing = asyncio.ensure_future(self._link.byte_stream.write(self._messages(upload_id, offset)))
+        self._running.offset = offset
+        writing = asyncio.ensure_future(self._sending.byte_stream.write(self._messages(upload_id, offset)))
+        quiet_since = time.monotonic()
         try:
-            while True:
-                before = self._sent
-                done, _ = await asyncio.wait((writing,), timeout=_SILENCE)
-                if done:
-                    return writing.result().committed_size
-                if self._sent == before:
+            while not (await asyncio.wait((writing,), timeout=_LOOK_SECONDS))[0]:
+                # What the connection has taken may still be on its way for long: the server says what is there.
+                if await self._look(upload_id):
+                    quiet_since = time.monotonic()
+                elif time.monotonic() - quiet_since > _SILENCE:
                     raise TimeoutError
+            return writing.result().committed_size
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
+
+    async def _look(self, upload_id: str) -> bool:
+        """Whether more is there than before."""
+        request = QueryWriteStatusRequest(resource_name=f"uploads/{upload_id}")
+        try:
+            async with asyncio.timeout(_SILENCE):
+                there = (await self._link.byte_stream.query_write_status(request)).committed_size
+        except (ConnectError, TimeoutError):
+            return False
+        if there <= self._running.offset:
+            return False
+        self._running.offset, self._running.note = there, ""
+        return True
 
     async def _messages(self, upload_id: str, offset: int) -> AsyncGenerator[WriteRequest]:
         """The pieces from `offset` on; the next one is read while one is sent."""
@@ -193,10 +217,9 @@ class Journey:
                 if offset + len(data) < size:
                     reading = asyncio.ensure_future(self._reading.piece(offset + len(data), PIECE))
                 yield WriteRequest(resource_name=name, write_offset=offset, data=data)
-                # What is behind it was taken by the connection, or soon will be.
                 offset += len(data)
                 self._sent += len(data)
-                self._running.offset, self._running.note, name = offset, "", ""
+                name = ""
         except CommandError as error:
             self._fault = error  # The connection would make another error of it.
             raise

@@ -13,7 +13,7 @@ from fireside.cli.link import open_link, refused
 from fireside.cli.upload.place import collection_of, known
 from fireside.cli.upload.progress import size_text
 from fireside.cli.upload.screen import Screen
-from fireside.cli.upload.sending import Sender
+from fireside.cli.upload.sending import Links, Sender
 from fireside.cli.upload.sources import sources
 from fireside.cli.upload.waiting import wait_for
 from fireside.gen.v1.upload_service_pb2 import GetUploadLimitsRequest
@@ -33,11 +33,12 @@ async def run(config: ClientConfig, paths: Sequence[str], options: Options) -> i
     found = sources(paths)
     if not found:
         raise CommandError("There are no files there. Hidden ones are left out.")
-    link = open_link(config)
+    links = Links(open_link(config), open_link(config))
+    link = links.asking
     try:
         collection = await collection_of(link, options.collection, create=options.create)
         limits = (await link.uploads.get_upload_limits(GetUploadLimitsRequest())).limits
-        sender = Sender(link, collection.id, await known(link, collection.id), options.patience)
+        sender = Sender(links, collection.id, await known(link, collection.id), options.patience)
         work = Work(sender, Screen(len(found), sum(source.size for source in found)))
         await work.send(found, limits, options.jobs)
         if options.wait and work.documents:
@@ -45,7 +46,8 @@ async def run(config: ClientConfig, paths: Sequence[str], options: Options) -> i
     except ConnectError as error:
         raise refused(error, link.url) from error
     finally:
-        await link.aclose()
+        for each in links:
+            await each.aclose()
     return work.exit_code
 
 
