@@ -31,6 +31,8 @@ WANTED: Final = "upload_wanted"
 PATIENCE: Final = 5.0
 """Seconds that others have to let go."""
 
+# Several that take it from each other for ever get something done all the same.
+_LEAST_SECONDS = 0.1
 _LOOK_SECONDS = 0.02
 _TELL_SECONDS = 1.0
 _MOST_DESKS = 2_000
@@ -45,7 +47,7 @@ class Desk:
     blob_id: str
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     pen: Pen | None = None
-    newest: int = 0
+    waiting: int = 0
     running: Running | None = None
     """The hash of what was written here, if that is all of it."""
 
@@ -63,12 +65,23 @@ class Pen:
         self.file = file
         self.lost = False
         self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()
 
     def take_away(self) -> None:
-        """Ends the writing, unless it is not to be disturbed."""
-        if self._task is not None and not self.lost:
+        """Ends the writing, unless it is not to be disturbed; one that has just begun, in a moment."""
+        if self._task is None or self.lost:
+            return
+        wait = self._since + _LEAST_SECONDS - self._loop.time()
+        if wait > 0:
+            self._loop.call_later(wait, self.take_away)
+        else:
             self.lost = True
             self._task.cancel()
+
+    def end(self) -> None:
+        """It cannot be taken away any more."""
+        self._task = None
 
 
 class Pens:
@@ -90,26 +103,25 @@ class Pens:
     async def take(self, stored: StoredUpload, *, for_task: bool = True) -> Pen:
         """Takes the pen of an upload from whoever has it. Look at its row once more afterwards: it may have ended.
 
-        With `for_task` the calling task is cancelled when the pen is lost. AbortedError (UPLOAD_TAKEN_OVER): somebody
-        came while this one waited. UnavailableError (UPLOAD_BUSY): it is being finished, or another process hangs.
+        With `for_task` the calling task is cancelled when the pen is lost. UnavailableError (UPLOAD_BUSY): it is being
+        finished, or another process hangs.
         """
         desk = self._desk_of(stored)
-        desk.newest += 1
-        ticket, until = desk.newest, time.monotonic() + PATIENCE
+        until = time.monotonic() + PATIENCE
         if desk.pen is not None:
             desk.pen.take_away()
+        desk.waiting += 1
         try:
             async with asyncio.timeout(PATIENCE):
                 await desk.turn.acquire()
         except TimeoutError:
             raise _busy(stored.record.id) from None
+        finally:
+            desk.waiting -= 1
         try:
-            if for_task:
-                _require_newest(desk, ticket)
             file = await self._lock(stored, until)
-            task = asyncio.current_task() if for_task else None
-            desk.pen = Pen(desk, file, task)
-            if ticket != desk.newest:
+            desk.pen = Pen(desk, file, asyncio.current_task() if for_task else None)
+            if desk.waiting:
                 desk.pen.take_away()
         except BaseException:
             desk.turn.release()
@@ -137,6 +149,7 @@ class Pens:
     def give_back(self, pen: Pen, *, ended: bool = False) -> None:
         """Lets the next one write. `ended`: there is nothing more to write."""
         desk = pen.desk
+        pen.end()
         desk.pen = None
         if ended:
             lock.remove(lock.lock_path(self._scratch, desk.blob_id), pen.file)
@@ -200,11 +213,6 @@ async def _acquired(path: Path) -> int | None:
 def _let_go(taking: asyncio.Future[int | None]) -> None:
     if taking.exception() is None and (file := taking.result()) is not None:
         lock.unlock(file)
-
-
-def _require_newest(desk: Desk, ticket: int) -> None:
-    if ticket != desk.newest:
-        raise taken_over(desk.upload_id)
 
 
 def taken_over(upload_id: str) -> AbortedError:
