@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from fireside.config import Config
 
 _FORMATS = {
-    "docx": "DOCX", "lxml": "HTML and EPUB", "openpyxl": "XLSX", "pptx": "PPTX", "pypdfium2": "PDF",
+    "lxml": "HTML, Word, PowerPoint and EPUB", "openpyxl": "Excel", "pypdfium2": "PDF",
 }  # fmt: skip
-_SEARCH = ("numpy", "usearch", "semantic_text_splitter")
+_SEARCH = ("numpy", "usearch")
 
 
 def library_findings(config: Config) -> Iterator[Finding]:
