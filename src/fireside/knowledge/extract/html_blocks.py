@@ -48,6 +48,7 @@ _MENU_NAMES = re.compile(
     r"|related|pagination|pager|toolbar|skip-?link|headerlink|toc|newsletter|comments?)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_NEVER_TEXT = re.compile(r"(?:^|[\s_-])(?:cookies?|consent|gdpr|advert(?:isement)?|ads)(?:$|[\s_-])", re.IGNORECASE)
 _BLOCKS = frozenset(
     [
         "address",
@@ -279,6 +280,8 @@ def _is_menu(element: Any) -> bool:
     if tag == "a" and "headerlink" in (element.get("class") or ""):
         return True
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if tag in {"div", "section"} and _NEVER_TEXT.search(names):
+        return True
     return (
         tag in {"div", "ul", "ol", "section", "p", "span"}
         and bool(_MENU_NAMES.search(names))
