@@ -9,6 +9,7 @@ export const UPLOAD_ERROR_KEYS = [
   "upload.error.size", // {limit}: bytes of the largest file
   "upload.error.size.server",
   "upload.error.type", // {type}
+  "upload.error.type.server",
   "upload.error.full", // {left}: bytes that may still be kept
   "upload.error.full.server",
   "upload.error.name",
@@ -23,7 +24,7 @@ export type UploadErrorKey = (typeof UPLOAD_ERROR_KEYS)[number];
 /** What the server refuses with, and what is told of it. */
 export const UPLOAD_REASONS: Readonly<Record<string, UploadErrorKey>> = {
   FILE_TOO_LARGE: "upload.error.size.server",
-  FILE_TYPE_REFUSED: "upload.error.type",
+  FILE_TYPE_REFUSED: "upload.error.type.server",
   STORAGE_FULL: "upload.error.full.server",
   FILE_NAME_INVALID: "upload.error.name",
   FOLDER_INVALID: "upload.error.folder",

@@ -11,6 +11,8 @@ export const confirmDialog = new Lazy(() => import("./entrance/ConfirmDialog.sve
 export const confirmBox = new Lazy(() => import("../ui/Confirm.svelte"));
 export const answerSources = new Lazy(() => import("./source/AnswerSources.svelte"));
 export const sourcePanel = new Lazy(() => import("./source/SourcePanel.svelte"));
+export const libraryScreen = new Lazy(() => import("./library/LibraryScreen.svelte"));
+export const uploadTray = new Lazy(() => import("./uploads/UploadTray.svelte"));
 export const shareDialog = new Lazy(() => import("./share/ShareDialog.svelte"));
 export const signOutQuestion = new Lazy(() => import("./rail/SignOutQuestion.svelte"));
 export const linkScreen = new Lazy<Component<{ token: string }>>(() => import("./link/LinkScreen.svelte"));

@@ -6,17 +6,20 @@ import { parse } from "svelte/compiler";
 import { describe, expect, it } from "vitest";
 import { ERROR_KEYS } from "../../src/state/errors.ts";
 import { NOTICE_KEYS } from "../../src/state/notices.ts";
+import { UPLOAD_ERROR_KEYS } from "../../src/state/upload-limits.ts";
 import { accountTexts } from "../../src/ui/i18n/account-catalogue.ts";
 import { adminTexts } from "../../src/ui/i18n/admin-catalogue.ts";
 import { catalogue, type Entry, type TextKey } from "../../src/ui/i18n/catalogue.ts";
 import { entranceTexts } from "../../src/ui/i18n/entrance-catalogue.ts";
+import { libraryTexts } from "../../src/ui/i18n/library-catalogue.ts";
 import { sharingTexts } from "../../src/ui/i18n/sharing-catalogue.ts";
 import { sourceTexts } from "../../src/ui/i18n/sources-catalogue.ts";
+import { uploadTexts } from "../../src/ui/i18n/upload-catalogue.ts";
 import { chooseLanguage, formatText, isTextKey } from "../../src/ui/i18n/text.ts";
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 /** Those of screens that are fetched when first wanted are catalogues of their own. */
-const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts, ...sourceTexts };
+const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts, ...sourceTexts, ...libraryTexts, ...uploadTexts };
 const entries = Object.entries(all) as [TextKey, Entry][];
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((hole) => hole[1] ?? "").sort();
 
@@ -37,10 +40,11 @@ describe("the catalogue", () => {
 
   it("has a text for each error and notice of the state", () => {
     for (const key of [...ERROR_KEYS, ...NOTICE_KEYS]) expect(isTextKey(key), key).toBe(true);
+    for (const key of UPLOAD_ERROR_KEYS) expect(Object.hasOwn(uploadTexts, key), key).toBe(true);
   });
 
   it("names each text once", () => {
-    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts, sourceTexts];
+    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts, sourceTexts, libraryTexts, uploadTexts];
     expect(parts.reduce((sum, part) => sum + Object.keys(part).length, 0)).toBe(entries.length);
   });
 

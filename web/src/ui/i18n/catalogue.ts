@@ -7,7 +7,9 @@ import type { accountTexts } from "./account-catalogue.ts";
 import type { adminTexts } from "./admin-catalogue.ts";
 import type { entranceTexts } from "./entrance-catalogue.ts";
 import { runnerTexts } from "./runners-catalogue.ts";
+import type { libraryTexts } from "./library-catalogue.ts";
 import type { sharingTexts } from "./sharing-catalogue.ts";
+import type { uploadTexts } from "./upload-catalogue.ts";
 import type { sourceTexts } from "./sources-catalogue.ts";
 
 export interface Forms {
@@ -32,6 +34,7 @@ export const catalogue = {
   "rail.unfold": ["Unfold the sidebar", "展开侧栏"],
   "rail.open": ["Open conversations", "打开对话列表"],
   "rail.settings": ["Settings", "设置"],
+  "rail.library": ["Library", "资料库"],
   "rail.empty": ["Your conversations will gather here.", "你的对话会出现在这里。"],
   "rail.empty.search": ["Nothing found for “{query}”.", "没有找到“{query}”。"],
   "rail.failed": ["The list could not be loaded.", "无法加载对话列表。"],
@@ -199,6 +202,7 @@ export const catalogue = {
   "palette.model": ["Use {name}", "使用 {name}"],
   "palette.theme": ["Theme: {name}", "主题：{name}"],
   "palette.language": ["Language: {name}", "语言：{name}"],
+  "palette.library": ["Open the library", "打开资料库"],
   "palette.settings": ["Open settings", "打开设置"],
   "palette.page": ["Open settings: {name}", "打开设置：{name}"],
   "palette.runners": ["Open models & runners", "打开模型与运行器"],
@@ -334,5 +338,7 @@ export type TextKey =
   | keyof typeof accountTexts
   | keyof typeof adminTexts
   | keyof typeof sharingTexts
+  | keyof typeof libraryTexts
+  | keyof typeof uploadTexts
   | keyof typeof sourceTexts;
 export type LanguageCode = (typeof LANGUAGES)[number];
