@@ -154,7 +154,7 @@ class Writing:
         desk = pen.desk
         try:
             stored = await writings.look_again(pen)
-            desk.kept_us = max(desk.kept_us, us_of(stored.record.expire_time))
+            desk.kept_us = us_of(stored.record.expire_time)
             stat = await writings.blobs.stat(stored.blob_id)
             offset, mark = (stat.size, stat.mark) if stat is not None else (0, "")
             running = desk.running
