@@ -25,6 +25,8 @@ _UPLOADS = tuple(
     RequestPolicy(path=path, max_request_body_size=0, timeout_request_body_idle=60.0, h2_timeout_response_stall=60.0)
     for path in ("/files/*", "/google.bytestream.ByteStream/Write")
 )
+# Without the models of this machine, which take their time and are not what a test is about unless it says so.
+_SMALL = {"local_model": "false", "embedding_model": "off", "single_user": "true"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,7 @@ async def serve(folder: Path, toml: str = "", **settings: str) -> AsyncIterator[
     """Opens a server on a database in `folder`, with settings of its own and a settings file of this content."""
     file = folder / "fireside.toml"
     file.write_text(toml)
-    app = await open_app(
-        load({"data_dir": str(folder), "local_model": "false", "single_user": "true", **settings}, file=file)
-    )
+    app = await open_app(load({**_SMALL, "data_dir": str(folder), **settings}, file=file))
     config = ServerConfig(
         bind=("127.0.0.1:0",), grpc=True, access_log=False, lifespan="off", max_concurrent_streams=4096,
         request_policies=(_CONVERSE, *_UPLOADS), timeout_graceful_shutdown=0.5,

@@ -47,6 +47,8 @@ def server_process(folder: Path, *flags: str) -> Iterator[ServerProcess]:
     """A server with its data in `folder`/data. It is killed at the end if it still runs."""
     read_end, write_end = os.pipe()
     command = [FIRESIDE, "serve", "--data-dir", str(folder / "data"), "--local-model", "false"]
+    if "--embedding-model" not in flags:
+        command += ["--embedding-model", "off"]
     if "--single-user" not in flags:
         command.append("--single-user")
     if "--port" not in flags:

@@ -26,13 +26,13 @@ from fireside.identity.mail import MailOptions
 from fireside.identity.opening import Identity, IdentityOptions, open_identity
 from fireside.identity.single_user import SingleUser
 from fireside.jobs.worker import WorkerOptions
-from fireside.knowledge.embedding import EmbedderOptions, model_of
+from fireside.knowledge.embedding import OFF, EmbedderOptions, model_of
 from fireside.knowledge.extract.base import Limits
 from fireside.knowledge.ingest import IngestOptions
 from fireside.knowledge.opening import Ground, KnowledgeOptions, open_knowledge
 from fireside.runners import backends
 from fireside.runners.catalog import Catalog
-from fireside.runners.e5.runner import E5Runner
+from fireside.runners.e5.runner import MODEL_ID, E5Runner, problem
 from fireside.runners.llama.engine import LlamaOptions
 from fireside.runners.llama.runner import LlamaRunner
 from fireside.runners.making import Defaults
@@ -237,7 +237,7 @@ def knowledge_options(config: Config, seat: Seat | None) -> KnowledgeOptions:
         family = seat.family
         worker = replace(worker, holder=family.name, members=family.members, dead=family.dead)
     limits = Limits(seconds=config.extract_timeout, memory_bytes=config.extract_memory)
-    embedder = EmbedderOptions(model=model_of(config.embedding_model, ""))
+    embedder = EmbedderOptions(model=model_of(config.embedding_model, "" if problem() else MODEL_ID))
     return KnowledgeOptions(worker=worker, ingest=IngestOptions(limits=limits), embedder=embedder)
 
 
@@ -250,7 +250,10 @@ def _runners(config: Config, seat: Seat | None) -> list[ManagedRunner]:
             runners.append(ManagedRunner(_reached(seat.local), ManagedOptions(failures_to_rest=0)))
     elif config.local_model:
         runners.append(local_runner(config))
-    return [*runners, embedded_runner(), scripted_runner()]
+    if config.embedding_model != OFF:
+        # Also beside another one: what it made vectors of is searched by it until the other one has made them all.
+        runners.append(embedded_runner())
+    return [*runners, scripted_runner()]
 
 
 def local_runner(config: Config) -> ManagedRunner:
