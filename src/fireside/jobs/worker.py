@@ -76,6 +76,11 @@ class _Running(NamedTuple):
     job: Job
     task: asyncio.Task[None]
 
+    def cancel(self) -> None:
+        """Ends it, once: what it has begun to clean up it ends."""
+        if not self.task.cancelling():
+            self.task.cancel()
+
 
 class Worker:
     """The jobs of this process. `register` the kinds, then `open`; `drain` and `aclose` at the end."""
@@ -136,7 +141,7 @@ class Worker:
             await asyncio.wait([item.task for item in self._running.values()], timeout=grace)
         given_back = list(self._running.values())
         for item in given_back:
-            item.task.cancel()
+            item.cancel()
         await asyncio.gather(*(item.task for item in given_back), return_exceptions=True)
 
         async def body(tx: Tx) -> None:
@@ -186,7 +191,7 @@ class Worker:
         for job_id in lost:
             # One that has ended meanwhile is held no more either.
             if (item := self._running.get(job_id)) is not None:
-                item.task.cancel()
+                item.cancel()
         if time.monotonic() - self._pruned >= _PRUNE_SECONDS:
             self._pruned = time.monotonic()
             await self._db.write(lambda tx: jobs.prune(tx, now_us() - _DEAD_KEPT_US))

@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from fireside.store.jobs import Job
     from fireside.store.tx import Tx
 
-PROGRESS_SECONDS: Final = 1.0
-"""How often it is said how far a document is, at most."""
-
 # Passages in one transaction: on SQLite that holds up everybody else for some milliseconds.
 _STORED_AT_ONCE: Final = 32
 _DROPPED_AT_ONCE: Final = 100
@@ -65,6 +62,8 @@ class IngestOptions:
     limits: Limits = field(default_factory=Limits)
     cutting: CutOptions = field(default_factory=CutOptions)
     embedded_at_once: int = 32
+    progress: float = 1.0
+    """At most once in so many seconds it is said how far a document is."""
 
 
 class Ingest:
@@ -90,6 +89,7 @@ class Ingest:
         if document is None:
             return
         at = _Step(self._db, self._changes, job, document)
+        at.pause = self._options.progress
         if document.state in (document_pb2.DOCUMENT_STATE_UPLOADED, document_pb2.DOCUMENT_STATE_EXTRACTING):
             await self._extract(at)
         if at.document.state == document_pb2.DOCUMENT_STATE_EMBEDDING:
@@ -189,6 +189,7 @@ class _Step:
         self._db = db
         self._changes = changes
         self._told = time.monotonic()
+        self.pause = 0.0
         self.job = job
         self.document = document
 
@@ -207,7 +208,7 @@ class _Step:
 
     async def progress(self, done: int, total: int) -> None:
         """Says how far it is, now and then."""
-        if time.monotonic() - self._told < PROGRESS_SECONDS or (done, total) == (
+        if time.monotonic() - self._told < self.pause or (done, total) == (
             self.document.done,
             self.document.total,
         ):

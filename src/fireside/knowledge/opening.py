@@ -59,7 +59,7 @@ class Knowledge(NamedTuple):
     embedder: Embedder
 
 
-class _Embedding:
+class IndexedEmbedding:
     """The embedding model and the index, as reading a document wants them."""
 
     def __init__(self, embedder: Embedder, index: VectorIndex) -> None:
@@ -88,7 +88,7 @@ async def open_knowledge(ground: Ground, options: KnowledgeOptions, stack: Async
     ground.identity.changes.listen(changes.account)
     purging = Purging(db, files.sweeper.wake)
     worker = Worker(db, options.worker)
-    ingest = Ingest(db, changes, Originals(files.blobs), _Embedding(embedder, index), options.ingest)
+    ingest = Ingest(db, changes, Originals(files.blobs), IndexedEmbedding(embedder, index), options.ingest)
     ingest.on_release(files.sweeper.wake)
     worker.register(jobs.INGEST, ingest.run, ingest.given_up)
     worker.register(jobs.TIDY, purging.tidy)

@@ -38,6 +38,9 @@ class Originals:
 
         NotFoundError: it is not there, or has another size. UnavailableError: the store is away.
         """
+        stat = await self._blobs.stat(blob_id)
+        if stat is None or not stat.sealed or stat.size != size:
+            raise _incomplete()
         if isinstance(self._blobs, OnDisk):
             yield self._blobs.path(blob_id)
             return
@@ -56,7 +59,11 @@ class Originals:
                     break
                 await asyncio.to_thread(file.write, piece)
         if fetched != size:
-            raise NotFoundError(
-                "FILE_INCOMPLETE", "The bytes of this file are not in the blob store as they came; upload it anew."
-            )
+            raise _incomplete()
         await asyncio.to_thread(file.flush)
+
+
+def _incomplete() -> NotFoundError:
+    return NotFoundError(
+        "FILE_INCOMPLETE", "The bytes of this file are not in the blob store as they came; upload it anew."
+    )
