@@ -12,6 +12,7 @@ import { adminTexts } from "../../src/ui/i18n/admin-catalogue.ts";
 import { catalogue, type Entry, type TextKey } from "../../src/ui/i18n/catalogue.ts";
 import { entranceTexts } from "../../src/ui/i18n/entrance-catalogue.ts";
 import { libraryTexts } from "../../src/ui/i18n/library-catalogue.ts";
+import { runnerTexts } from "../../src/ui/i18n/runners-catalogue.ts";
 import { sharingTexts } from "../../src/ui/i18n/sharing-catalogue.ts";
 import { sourceTexts } from "../../src/ui/i18n/sources-catalogue.ts";
 import { uploadTexts } from "../../src/ui/i18n/upload-catalogue.ts";
@@ -19,7 +20,7 @@ import { chooseLanguage, formatText, isTextKey } from "../../src/ui/i18n/text.ts
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 /** Those of screens that are fetched when first wanted are catalogues of their own. */
-const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...sharingTexts, ...sourceTexts, ...libraryTexts, ...uploadTexts };
+const all = { ...catalogue, ...entranceTexts, ...accountTexts, ...adminTexts, ...runnerTexts, ...sharingTexts, ...sourceTexts, ...libraryTexts, ...uploadTexts };
 const entries = Object.entries(all) as [TextKey, Entry][];
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map((hole) => hole[1] ?? "").sort();
 
@@ -44,7 +45,7 @@ describe("the catalogue", () => {
   });
 
   it("names each text once", () => {
-    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, sharingTexts, sourceTexts, libraryTexts, uploadTexts];
+    const parts = [catalogue, entranceTexts, accountTexts, adminTexts, runnerTexts, sharingTexts, sourceTexts, libraryTexts, uploadTexts];
     expect(parts.reduce((sum, part) => sum + Object.keys(part).length, 0)).toBe(entries.length);
   });
 

@@ -6,7 +6,7 @@
 import type { accountTexts } from "./account-catalogue.ts";
 import type { adminTexts } from "./admin-catalogue.ts";
 import type { entranceTexts } from "./entrance-catalogue.ts";
-import { runnerTexts } from "./runners-catalogue.ts";
+import type { runnerTexts } from "./runners-catalogue.ts";
 import type { libraryTexts } from "./library-catalogue.ts";
 import type { sharingTexts } from "./sharing-catalogue.ts";
 import type { uploadTexts } from "./upload-catalogue.ts";
@@ -148,6 +148,16 @@ export const catalogue = {
   "composer.send": ["Send", "发送"],
   "composer.stop": ["Stop", "停止"],
   "composer.stopping": ["Stopping", "正在停止"],
+  "composer.attach": ["Attach", "添加"],
+  "composer.attach.files": ["Files and pictures", "文件和图片"],
+  "composer.attach.hash": ["A collection, for this message", "资料集（仅此消息）"],
+  "composer.attach.collections": ["Collections, for the whole conversation", "资料集（整个对话）"],
+  "composer.collections": [
+    { one: "{count} collection is searched for each answer", other: "{count} collections are searched for each answer" },
+    "每个回答都会查阅 {count} 个资料集",
+  ],
+  "composer.drop": ["Drop to attach to the message", "松开即可添加到消息"],
+  "attach.unfetched": ["Attachments could not be loaded. Check the connection and try again.", "无法加载附件功能，请检查连接后重试。"],
   "composer.hint": ["Enter to send, Shift + Enter for a new line", "Enter 发送，Shift + Enter 换行"],
 
   // The model picker.
@@ -321,14 +331,13 @@ export const catalogue = {
   "notice.continue": ["The answer was not continued.", "未能继续回答。"],
   "notice.stop": ["The answer was not stopped.", "未能停止回答。"],
   "notice.select": ["The version was not switched.", "未能切换版本。"],
-  "notice.collections": ["The collections to search were not changed.", "未能更改要查阅的资料库。"],
+  "notice.collections": ["The collections to search were not changed.", "未能更改要查阅的资料集。"],
   "notice.older": ["Earlier messages could not be loaded.", "无法加载更早的消息。"],
   "notice.runner.switch": ["The runner was not switched.", "未能切换运行器。"],
   "notice.runner.delete": ["The runner was not deleted.", "未能删除运行器。"],
   "notice.runner.order": ["The order was not changed.", "未能更改顺序。"],
   "notice.alias.delete": ["The alias was not deleted.", "未能删除别名。"],
   "notice.more": ["More conversations could not be loaded.", "无法加载更多对话。"],
-  ...runnerTexts,
 } as const satisfies Record<string, Entry>;
 
 /** Of all catalogues: those of screens that are fetched later are registered with them (registerTexts in text.ts). */
@@ -337,6 +346,7 @@ export type TextKey =
   | keyof typeof entranceTexts
   | keyof typeof accountTexts
   | keyof typeof adminTexts
+  | keyof typeof runnerTexts
   | keyof typeof sharingTexts
   | keyof typeof libraryTexts
   | keyof typeof uploadTexts

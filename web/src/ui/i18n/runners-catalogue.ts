@@ -1,4 +1,4 @@
-// The texts of the settings of runners, models and aliases: a part of the catalogue.
+// The texts of the settings of runners, models and aliases. Fetched with them.
 import type { Entry } from "./catalogue.ts";
 
 export const runnerTexts = {

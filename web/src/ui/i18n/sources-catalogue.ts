@@ -11,6 +11,38 @@ export const sourceTexts = {
   "sources.unread": ["Not read: {names}.", "未能读取：{names}。"],
   "sources.more": ["{count} more", "另外 {count} 个"],
 
+  // What goes with a message.
+  "attach.label": ["Attached", "附件"],
+  "attach.uploading": ["Uploading, {percent} %", "上传中 {percent}%"],
+  "attach.waiting": ["Waiting for the server", "等待服务器"],
+  "attach.reading": ["Being read", "正在读取"],
+  "attach.unreadable": ["No text could be read", "无法读取文本"],
+  "attach.gone": ["Not there any more", "已不存在"],
+  "attach.collection": ["Collection", "资料集"],
+  "attach.retry": ["Try “{name}” again", "重试“{name}”"],
+  "attach.remove": ["Remove “{name}”", "移除“{name}”"],
+  "attach.remove.tip": ["Remove", "移除"],
+  "attach.open": ["Open “{name}”", "打开“{name}”"],
+  "attach.download": ["Download “{name}”", "下载“{name}”"],
+  "attach.hint.pending": [
+    { one: "You can send as soon as the file is there.", other: "You can send as soon as the files are there." },
+    "文件上传完成后即可发送。",
+  ],
+  "attach.hint.failed": [
+    { one: "A file did not arrive. Try again, or remove it.", other: "Some files did not arrive. Try again, or remove them." },
+    "有文件未能上传，请重试或移除。",
+  ],
+  "hash.label": ["Collections", "资料集"],
+  "hash.results": [{ one: "{count} collection", other: "{count} collections" }, "{count} 个资料集"],
+  "hash.documents": [{ one: "{count} document", other: "{count} documents" }, "{count} 个文档"],
+  "hash.none": ["There are no collections yet. You make them in the library.", "还没有资料集，可以在资料库中新建。"],
+  "collections.label": ["Collections of this conversation", "此对话的资料集"],
+  "collections.about": ["Searched for each answer of this conversation:", "此对话的每个回答都会查阅："],
+  "collections.search": ["Search collections", "搜索资料集"],
+  "collections.lost": ["A collection that you have no access to", "你无权访问的资料集"],
+  "collections.failed": ["The collections could not be loaded.", "无法加载资料集。"],
+  "collections.library": ["Open the library", "打开资料库"],
+
   // The panel that shows a source.
   "source.label": ["Source: {name}", "来源：{name}"],
   "source.close": ["Close the source", "关闭来源"],

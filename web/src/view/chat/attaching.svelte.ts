@@ -1,0 +1,47 @@
+// What is attached to the message that is being written. What looks after it is fetched with the first attachment.
+import type { Attachments } from "../../state/attachment-types.ts";
+import type { AppState, Draft } from "../../state/types.ts";
+import { t } from "../../ui/i18n/locale.svelte.ts";
+import { trayRow } from "../parts.ts";
+import type { Overlays } from "../shell/overlays.svelte.ts";
+
+export class Attaching {
+  /** Null until something was attached, or is from another day. */
+  tray = $state.raw<Attachments | null>(null);
+
+  constructor(
+    private readonly app: AppState,
+    private readonly overlays: Overlays,
+    private readonly draft: Draft,
+  ) {}
+
+  async open(): Promise<Attachments | null> {
+    try {
+      const [desk, there] = await Promise.all([this.app.attachments(), trayRow.want()]);
+      if (!there) throw new Error("Not fetched.");
+      this.tray = desk.of(this.draft);
+    } catch {
+      this.overlays.say(t("attach.unfetched"));
+    }
+    return this.tray;
+  }
+
+  async files(files: readonly File[]): Promise<void> {
+    if (files.length > 0) (await this.open())?.addFiles(files);
+  }
+
+  async collection(id: string, name: string): Promise<void> {
+    // The draft keeps it whether or not what shows it can be fetched.
+    this.draft.attach([{ kind: "collection", collectionId: id, name }]);
+    await this.open();
+  }
+}
+
+/** The files of what was dropped or pasted, without folders, which cannot be attached. */
+export function filesOf(transfer: DataTransfer | null): File[] {
+  if (!transfer) return [];
+  return [...transfer.items].flatMap((item) => {
+    if (item.kind !== "file" || item.webkitGetAsEntry()?.isDirectory) return [];
+    return item.getAsFile() ?? [];
+  });
+}
