@@ -55,13 +55,19 @@ async def open_files(db: Database, options: FilesOptions, limits: Limits | None,
 
     Raises OSError when the folder cannot be used, and FailedPreconditionError (EXTRA_MISSING) without the extra `s3`.
     """
-    blobs = await _open_blobs(options, stack)
+    return await open_on(db, await _open_blobs(options, stack), options.options, _quota(limits), stack)
+
+
+async def open_on(
+    db: Database, blobs: BlobStore, options: Options, quota: Callable[[Principal], int], stack: AsyncExitStack
+) -> Files:
+    """Opens them on a blob store. `quota` says how many bytes a principal may keep; 0 for any number."""
     pens = Pens(db, blobs.scratch)
     await pens.open()
-    writings = Writings(db, blobs, pens, options.options)
+    writings = Writings(db, blobs, pens, options)
     stack.push_async_callback(writings.aclose)
-    uploads = Uploads(writings, Finisher(writings, options.options), options.options, _quota(limits))
-    sweeper = Sweeper(db, blobs, pens, options.options)
+    uploads = Uploads(writings, Finisher(writings, options), options, quota)
+    sweeper = Sweeper(db, blobs, pens, options)
     stack.push_async_callback(sweeper.aclose)
     sweeper.open()
     return Files(uploads, Downloads(db, blobs), sweeper, blobs)
