@@ -13,6 +13,7 @@ TAIL_BYTES: Final = 65_536 + 22
 
 _MOST_DIRECTORY_BYTES = 1024 * 1024
 _MOST_NAMES = 20_000
+_END_MAGIC = b"PK\x05\x06"
 _END = struct.Struct("<4s4H2LH")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _OFFICE = "application/vnd.openxmlformats-officedocument."
@@ -35,8 +36,8 @@ _TOLD = (b"application/epub+zip", b"application/vnd.oasis.opendocument.")
 
 def directory_span(tail: bytes, start: int, size: int) -> tuple[int, int] | None:
     """Where the names of a ZIP file of `size` bytes are, from its end `tail`, which begins at `start`; None: nowhere."""
-    at = tail.rfind(b"PK\x05\x06")
-    if at < 0 or len(tail) - at < _END.size:
+    at = _end_at(tail)
+    if at < 0:
         return None
     *_, length, offset, _comment = _END.unpack_from(tail, at)
     # A self-extracting file has a program in front, so that all its offsets are too small.
@@ -44,6 +45,16 @@ def directory_span(tail: bytes, start: int, size: int) -> tuple[int, int] | None
     if not 0 <= begin <= size or (offset > begin and offset != 0xFFFFFFFF):
         return None
     return begin, begin + min(length, _MOST_DIRECTORY_BYTES)
+
+
+def _end_at(tail: bytes) -> int:
+    """Where the end of the directory is told: the last place whose comment reaches to the end of the file; -1 for none."""
+    at = tail.rfind(_END_MAGIC)
+    while at >= 0:
+        if len(tail) - at >= _END.size and at + _END.size + _END.unpack_from(tail, at)[-1] == len(tail):
+            return at
+        at = tail.rfind(_END_MAGIC, 0, at)
+    return -1
 
 
 def names_in(directory: bytes) -> list[str]:
