@@ -25,9 +25,9 @@ _END = re.compile(
     # Chinese and Japanese: the mark alone ends a sentence.
     r"""[。！？；｡]+[”’」』）】》〉"']*(?P<wide>\s*)"""
     # Others: white space follows, and what may begin a sentence.
-    r"""|[.!?…]+["'”’»)\]]*(?P<narrow>\s+)(?=["'“‘«(\[]*[^\W_a-z])"""
+    r"""|(?<![.!?…])[.!?…]++["'”’»)\]]*(?P<narrow>\s+)(?=["'“‘«(\[]*[^\W_a-z])"""
     # A line that was kept as one.
-    r"|(?P<line>[^\S\n]*\n\s*)"
+    r"|(?P<line>(?<![^\S\n])[^\S\n]*+\n\s*)"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“‘])(?:[A-Za-z]|[A-Z]\.[A-Z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Gen|Rev|Hon|No|Nos|Fig|Figs|Eq|Eqs|Sec|Ch|Vol|pp?|cf|vs|al|e\.g"

@@ -14,7 +14,7 @@ from fireside.knowledge.extract.text import decoded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$")
+_HEADING = re.compile(r" {0,3}(#{1,6})(?:\s+(.*))?$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*$")
 _FENCE = re.compile(r"(\s*)(`{3,}|~{3,})(.*)$")
 _ITEM = re.compile(r"(\s*)([-*+]|\d{1,9}[.)])\s+(.*)$")
@@ -22,23 +22,26 @@ _QUOTE = re.compile(r" {0,3}> ?(.*)$")
 _RULE = re.compile(r" {0,3}([-*_])(?:\s*\1){2,}\s*$")
 _DELIMITER = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*$")
 _CELL = re.compile(r"(?<!\\)\|")
-_FRONT = re.compile(r"(---|\+\+\+)\s*\n(.*?)\n(?:\1|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_FRONT = re.compile(r"(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n(?:\1|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+# Bounded, so that a line which opens much and closes nothing takes no longer than its length.
+_COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
+_CODE = re.compile(r"(?<!`)(`{1,9})(?!`)(.{1,2000}?)(?<!`)\1(?!`)", re.DOTALL)
 _INLINE = (
-    (re.compile(r"!\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\(([a-z]+:[^)\s]+)(?:\s+\"[^\"]*\")?\)"), r"\1 (\2)"),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)(.+?)(?<=\S)\1(?![\w*])"), r"\2"),
-    (re.compile(r"~~(.+?)~~"), r"\1"),
+    (re.compile(r"!\[([^\]]{0,300})\]\([^)\s]{0,1000}(?:\s\"[^\"]{0,300}\")?\)"), r"\1"),
+    (re.compile(r"\[([^\[\]]{1,500})\]\(([a-z]{2,9}:[^)\s]{1,1000})(?:\s\"[^\"]{0,300}\")?\)"), r"\1 (\2)"),
+    (re.compile(r"\[([^\[\]]{1,500})\]\([^)]{0,1000}\)"), r"\1"),
+    (re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)(.{1,1000}?)(?<=\S)\1(?![\w*])"), r"\2"),
+    (re.compile(r"~~(.{1,1000}?)~~"), r"\1"),
     (
         re.compile(
-            r"</?(?:a|b|i|em|strong|code|kbd|sub|sup|span|br|p|div|img|details|summary|center|font|u|s|small)(?:\s[^<>]*)?/?>",
+            r"</?(?:a|b|i|em|strong|code|kbd|sub|sup|span|br|p|div|img|details|summary|center|font|u|s|small)(?:\s[^<>]{0,500})?/?>",
             re.IGNORECASE,
         ),
         " ",
     ),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!|<>~-])"), r"\1"),
 )
+_LONGEST_MARKED = 100_000
 
 
 class MarkdownExtractor:
@@ -109,7 +112,7 @@ class _Reader:
             self._blank()
         elif found := _HEADING.match(line):
             self.end()
-            self._heading(found[2] or "", len(found[1]))
+            self._heading((found[2] or "").rstrip().rstrip("#"), len(found[1]))
         elif self.kind is Kind.PARAGRAPH and self.lines and (found := _UNDERLINE.match(line)):
             text = join_lines(self.lines)
             self.lines = []
@@ -192,9 +195,9 @@ def _row(line: str) -> str:
 
 def plain(text: str) -> str:
     """The text without the marks of emphasis, links and HTML; code in the line stays as it is."""
-    if not any(mark in text for mark in "*_[<~\\`"):
+    if len(text) > _LONGEST_MARKED or not any(mark in text for mark in "*_[<~\\`"):
         return text
-    parts = re.split(r"(`+)(.+?)\1", _COMMENT.sub(" ", text))
+    parts = _CODE.split(_COMMENT.sub(" ", text))
     for number in range(0, len(parts), 3):
         for pattern, by in _INLINE:
             parts[number] = pattern.sub(by, parts[number])

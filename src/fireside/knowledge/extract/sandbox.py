@@ -43,13 +43,15 @@ async def extract(path: Path, media_type: str, name: str, limits: Limits | None 
     The child waits while its batches are not taken. Closing the generator, or cancelling its task, ends the child.
     Raises InvalidArgumentError (FORMAT_UNKNOWN, DOCUMENT_DAMAGED, DOCUMENT_ENCRYPTED, DOCUMENT_TOO_LARGE),
     UnimplementedError (EXTRA_MISSING), DeadlineExceededError (EXTRACT_TIMEOUT), FailedPreconditionError
-    (EXTRACT_MEMORY, EXTRACT_CRASHED), UnavailableError (EXTRACT_KILLED: somebody else ended the child).
+    (EXTRACT_MEMORY, EXTRACT_CRASHED), UnavailableError (EXTRACT_KILLED: somebody else ended the child;
+    EXTRACT_UNAVAILABLE: none could be started).
     """
     limits = limits or Limits()
     opening = Opening(
         path=str(path),
         media_type=media_type,
-        name=name,
+        # A lone surrogate, which a name on a disk may have, is no text.
+        name=name.encode("utf-8", "replace").decode(),
         seconds=limits.seconds,
         memory_bytes=limits.memory_bytes,
         text_chars=limits.text_chars,
@@ -98,17 +100,26 @@ class _Child:
         starting = asyncio.create_task(self._start(), name="start extraction")
         try:
             self._process = await asyncio.shield(starting)
-        except BaseException as error:
-            if isinstance(error, asyncio.CancelledError):
-                with suppress(OSError):
-                    self._process = await starting
-                    self._kill()
+        except asyncio.CancelledError:
+            # It is there in a moment, and would stay.
+            with suppress(OSError):
+                self._process = await starting
+                await self._end()
             self._folder.cleanup()
             raise
-        self._listening = asyncio.create_task(self._listen(), name="extraction log")
+        except OSError as error:
+            self._folder.cleanup()
+            raise UnavailableError(
+                "EXTRACT_UNAVAILABLE", f"No process could be started to read this file ({error.strerror})."
+            ) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._end()
+        if self._log:
+            logger.info("Reading %s: %s", self._opening.name, self._log.decode(errors="replace").strip()[-2000:])
+
+    async def _end(self) -> None:
         self._kill()
         process = self._process
         if process.stdin is not None:
@@ -121,8 +132,6 @@ class _Child:
             await process.wait()
         finally:
             self._folder.cleanup()
-        if self._log:
-            logger.info("Reading %s: %s", self._opening.name, self._log.decode(errors="replace").strip()[-2000:])
 
     async def frame(self, seconds: float) -> Frame:
         """The next frame. Raises what made the child end without one."""
@@ -165,6 +174,7 @@ class _Child:
         if process.stdin is not None:
             process.stdin.write(encode_opening(self._opening))
             process.stdin.write_eof()
+        self._listening = asyncio.create_task(self._listen(process.stderr), name="extraction log")
         return process
 
     async def _read(self) -> Frame:
@@ -175,9 +185,8 @@ class _Child:
             raise msgspec.ValidationError("a frame is too long")
         return decode(await self._process.stdout.readexactly(length))
 
-    async def _listen(self) -> None:
+    async def _listen(self, pipe: asyncio.StreamReader | None) -> None:
         """Keeps the end of what it writes to its log."""
-        pipe = self._process.stderr
         while pipe is not None and (data := await pipe.read(_LOG_BYTES)):
             self._log = (self._log + data)[-_LOG_BYTES:]
 
