@@ -51,8 +51,9 @@ def _read(pdf: _Pdf) -> Iterator[Extracted]:
     if total == 0:
         raise problems.damaged("it has no pages")
     outline = pdf.outline()
-    sample = [pdf.lines(number) for number in range(0, total, max(1, total // _SAMPLE))]
-    assembler = Assembler(sizes_of(sample), outlined=bool(outline))
+    # Where there is an outline, it says what a heading is, and sizes do not.
+    sampled = range(0, 0 if outline else total, max(1, total // _SAMPLE))
+    assembler = Assembler(sizes_of(map(pdf.lines, sampled)), outlined=bool(outline))
     blocks: list[Block] = []
     done = 0
     for number, lines in _without_running(pdf, total):
