@@ -51,7 +51,7 @@ class FilesDoor:
         answer = _Answer(send)
         # The id of an upload becomes the file's: who speaks tus asks for the one, and everybody else for the other.
         method = _method(scope["method"], headers)
-        downloading = method in _READING and "tus-resumable" not in headers
+        downloading = method == "GET" or (method == "HEAD" and "tus-resumable" not in headers)
         task = asyncio.current_task()
         try:
             principal = await self._admit(scope, headers, method, downloading=downloading)

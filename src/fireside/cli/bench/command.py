@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fireside.cli.bench.report import Report
 
 F = TypeVar("F", bound="Callable[..., object]")
+T = TypeVar("T")
 
 _STREAM_EXAMPLES = """
 fireside bench stream
@@ -30,6 +31,10 @@ fireside bench stream -- --workers 2
 _API_EXAMPLES = """
 fireside bench api
 fireside bench api --target http://127.0.0.1:8080 --concurrency 1,64 --protocol connect,grpc
+"""
+_UPLOAD_EXAMPLES = """
+fireside bench upload
+fireside bench upload --megabytes 500 --json uploads.json
 """
 
 
@@ -158,7 +163,25 @@ def api(**flags: Any) -> None:
     _finish(report, options.json_file, options.markdown_file, options.html_file)
 
 
-def _run(work: Callable[[ExitStack], Coroutine[Any, Any, Report]]) -> Report:
+@bench.command(cls=ExampleCommand, epilog=_UPLOAD_EXAMPLES)
+@_number("--megabytes", "Size of the file that goes through each door. [default: 2000]", 2000, 1)
+@_path("--json", "json_file", "Write everything that was measured to this file.")
+@click.argument("server_flags", nargs=-1, type=click.UNPROCESSED)
+def upload(megabytes: int, json_file: Path | None, server_flags: tuple[str, ...]) -> None:
+    """Measure uploads and downloads: throughput, and how much the server's memory grows.
+
+    It starts a server of its own in a temporary folder, which needs room for one file. The floor is a bare server that
+    reads the same bytes and hashes them.
+
+    Exit codes: 0 all came whole, 1 something did not, 2 a flag is wrong.
+    """
+    from fireside.cli.bench import upload as work
+
+    options = work.UploadOptions(size=megabytes * 1_000_000, json_file=json_file, server_flags=server_flags)
+    _run(lambda stack: work.run(options, stack))
+
+
+def _run(work: Callable[[ExitStack], Coroutine[Any, Any, T]]) -> T:
     try:
         import uvloop
     except ImportError:

@@ -112,6 +112,18 @@ def scripted_upstream(models: list[str], port: int = 0) -> Generator[Started]:
 
 
 @contextlib.contextmanager
+def own_sink() -> Generator[Started]:
+    """The floor of uploads in a process of its own."""
+    with _child([sys.executable, "-m", "fireside.cli.bench.sink"], stdout=subprocess.PIPE) as child:
+        while line := child.stdout.readline() if child.stdout else b"":
+            # h2corn says that it is there before we do.
+            if line.startswith(b"port "):
+                yield Started(f"http://127.0.0.1:{int(line[5:])}", Watched(child.pid))
+                return
+        raise CommandError("The floor's server did not start.")
+
+
+@contextlib.contextmanager
 def own_server(folder: Path, upstream: str, flags: list[str], *, accounts: bool = False) -> Generator[Started]:
     """A Fireside with its data in `folder` whose one runner, called `bench`, is the upstream.
 

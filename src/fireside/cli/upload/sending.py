@@ -40,7 +40,7 @@ PIECE: Final = 256 * 1024
 
 # So much is read and hashed before it is sent, on the chance that it need not be sent at all.
 _HASHED_FIRST: Final = 256 * 1024 * 1024
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _LOOK_SECONDS: Final = 0.5
 # A connection by which nothing has arrived for so long is dead, whatever it says.
 _SILENCE: Final = 45.0

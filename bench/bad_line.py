@@ -1,0 +1,141 @@
+"""Uploads over a line that resets connections and cuts them at random bytes: do all arrive, and how much is sent twice?
+
+`python -m bench.bad_line` starts a server, puts the line of tests/bad_line.py before it, and brings the same files over
+it by each kind of client. It fails when a file is not what was sent, or when more than 5 % of the bytes went twice. The
+figures in docs/performance.md come from here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import random
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from fireside.cli.bench.processes import own_server
+from fireside.cli.bench.report import machine, now
+from fireside.cli.link import Link, open_link
+from fireside.config import load_client
+from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest
+from fireside.gen.v1.file_service_pb2 import GetFileRequest
+from fireside.gen.v1.knowledge_service_pb2 import ListDocumentsRequest
+from tests.bad_line import Faults, Tally, bad_line
+from tests.rig import new_uuid
+from tests.upload_clients import Errand, by_command, by_pieces, by_tus
+
+AIM = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one kind of client did."""
+
+    client: str
+    intact: int
+    files: int
+    size: int
+    seconds: float
+    tally: Tally
+
+    @property
+    def twice(self) -> float:
+        """The share of bytes that went over the line for nothing, headers included."""
+        return self.tally.carried / self.size - 1
+
+    @property
+    def fine(self) -> bool:
+        """Whether the aims are met."""
+        return self.intact == self.files and self.twice < AIM
+
+
+def made(folder: Path, count: int, size: int, seed: int) -> list[Path]:
+    """The files."""
+    paths: list[Path] = []
+    for number in range(count):
+        path = folder / f"file-{number:03}.bin"
+        path.write_bytes(random.Random(f"{seed}-{number}").randbytes(size))
+        paths.append(path)
+    return paths
+
+
+async def hashes(link: Link, ids: list[str]) -> list[bytes]:
+    """What the server says the files are."""
+    return [(await link.files.get_file(GetFileRequest(file_id=item))).file.sha256 for item in ids]
+
+
+async def ids_in(link: Link, collection: str) -> list[str]:
+    """The files of a collection."""
+    listed = await link.knowledge.list_documents(ListDocumentsRequest(collection_id=collection, page_size=500))
+    return [document.file_id for document in listed.documents]
+
+
+async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
+    server = stack.enter_context(own_server(folder, "http://127.0.0.1:9/v1", ["--job-workers", "0"]))
+    link = open_link(load_client({"url": server.url, "data_dir": str(folder)}), key="")
+    size = int(options.megabytes * 1e6)
+    faults = Faults(options.seed, options.reset, options.reset, int(options.cut_every * 1e6), int(options.rate * 1e6))
+    results: list[Result] = []
+    for number, client in enumerate(("fireside upload (ByteStream)", "tuspy (tus)", "UploadService in pieces")):
+        # Other files each time: what is there already would not be sent.
+        files = made(folder, options.uploads, size, options.seed + number)
+        wanted = sorted(hashlib.sha256(path.read_bytes()).digest() for path in files)
+        collection = new_uuid()
+        request = CreateCollectionRequest(collection_id=collection, name=client)
+        await link.collections.create_collection(request)
+        async with bad_line(int(server.url.rpartition(":")[2]), faults) as line:
+            errand = Errand(line.url, files, collection)
+            begin = time.monotonic()
+            if number == 0:
+                await by_command(errand, folder)
+                ids = await ids_in(link, collection)
+            else:
+                ids = await (by_tus if number == 1 else by_pieces)(errand)
+            seconds = time.monotonic() - begin
+            found = sorted(await hashes(link, ids))
+            intact = sum(1 for one, other in zip(found, wanted, strict=False) if one == other)
+            results.append(Result(client, intact, len(files), size * len(files), seconds, line.tally))
+        tell(results[-1])
+    await link.aclose()
+    return results
+
+
+def tell(result: Result) -> None:
+    tally = result.tally
+    print(
+        f"| {result.client} | {result.intact} of {result.files} | {tally.connections} | {tally.reset} | {tally.cut} | "
+        f"{tally.deaf} | {tally.carried / 1e6:,.1f} | {result.twice * 100:.2f} % | {result.seconds:.0f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--uploads", type=int, default=100)
+    parser.add_argument("--megabytes", type=float, default=20.0, help="size of each")
+    parser.add_argument(
+        "--reset", type=float, default=0.05, help="of the connections, so many are reset, and so many lose an answer"
+    )
+    parser.add_argument("--cut-every", type=float, default=20.0, help="megabytes that a connection carries on average")
+    parser.add_argument("--rate", type=float, default=10.0, help="megabytes a second of a connection; 0 for any")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    print(f"{options.uploads} uploads of {options.megabytes:g} MB, seed {options.seed}, {now()}, {machine()}.\n")
+    print("| client | intact | connections | reset | cut | answer lost | MB carried | sent twice | s |")
+    print("|---|---|---|---|---|---|---|---|---|", flush=True)
+    with ExitStack() as stack, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        results = runner.run(measure(options, stack))
+    if not all(result.fine for result in results):
+        sys.exit("The aims are not met.")
+
+
+if __name__ == "__main__":
+    main()
