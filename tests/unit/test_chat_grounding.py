@@ -12,7 +12,7 @@ from fireside.chat.plan import text_tokens
 from fireside.chat.sources import sources_of
 from fireside.gen.v1 import document_pb2, message_pb2
 
-USER, ASSISTANT = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT
+USER, ASSISTANT, SYSTEM = message_pb2.ROLE_USER, message_pb2.ROLE_ASSISTANT, message_pb2.ROLE_SYSTEM
 
 
 def text(words: str) -> message_pb2.Part:
@@ -103,28 +103,33 @@ def test_a_model_gets_numbered_sources_before_the_question() -> None:
         said(ASSISTANT, text("Hello")),
         said(USER, file("f"), text("What do fires need?")),
     ]
-    parts = [searched(1), *citations([passage(7)])]
-    told = grounded(history, parts, {})
-    assert [message.role for message in told] == [USER, ASSISTANT, USER]
-    assert told[:2] == history[:2]
-    words = told[2].parts[1].text.text
-    assert "[1] (Fires.pdf, p. 3, Air)\nFires need air." in words
-    assert words.endswith("Question: What do fires need?")
-    assert words.startswith("Answer the question with the numbered sources below.")
-    assert told[2].parts[0] == file("f")
+    told = grounded(history, [searched(1), *citations([passage(7)])], {})
+    assert [message.role for message in told] == [SYSTEM, USER, ASSISTANT, USER]
+    assert told[0].parts[0].text.text.startswith("You answer questions from numbered sources.")
+    assert told[1:3] == history[:2]
+    assert list(told[3].parts) == [
+        file("f"),
+        text("Sources:\n\n[1] (Fires.pdf, p. 3, Air)\nFires need air.\n\nQuestion: What do fires need?"),
+    ]
     assert history[2].parts[1].text.text == "What do fires need?"
+
+
+def test_rules_follow_those_that_a_conversation_has() -> None:
+    told = grounded([said(SYSTEM, text("Be brief.")), said(USER, text("Fires?"))], citations([passage(7)]), {})
+    assert [message.role for message in told] == [SYSTEM, USER]
+    assert told[0].parts[0].text.text.startswith("Be brief.\n\nYou answer questions")
 
 
 def test_a_chinese_question_is_framed_in_chinese() -> None:
     told = grounded([said(USER, text("火需要什么？"))], citations([passage(7)]), {})
-    assert told[0].parts[0].text.text.startswith("请根据下面编号的资料回答问题。")
-    assert told[0].parts[0].text.text.endswith("问题： 火需要什么？")
+    assert told[0].parts[0].text.text.startswith("你根据编号的资料回答问题。")
+    assert told[1].parts[0].text.text.endswith("问题： 火需要什么？")
 
 
 def test_a_model_is_told_when_nothing_was_found() -> None:
     told = grounded([said(USER, text("What do fires need?"))], [searched(0)], {})
-    assert "nothing relevant was found" in told[0].parts[0].text.text
-    assert "[1]" not in told[0].parts[0].text.text
+    assert len(told) == 1
+    assert told[0].parts[0].text.text.startswith("What do fires need?\n\n(The documents were searched")
 
 
 def test_numbers_of_earlier_answers_are_left_out_with_what_they_referred_to() -> None:

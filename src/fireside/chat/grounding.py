@@ -1,7 +1,7 @@
 """How passages come into an answer: as citations for people, and as numbered sources in what the model is asked. Pure.
 
 They stand before the question and not at the beginning, so that what a runner remembers of the conversation before it
-stays good.
+stays good; the rules of citing are the same each time, and stand first.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _MARK = re.compile(r"[ \t]?\[\d{1,3}(?:\s*,\s*\d{1,3})*\]")
 _SPEAKS_OF_SOURCES = ("search", "citation", "collection")
-# Tokens of the sentences around the sources, and of the line above each.
-_FRAME_TOKENS, _LINE_TOKENS = 90, 16
+# Tokens of the line above a source.
+_LINE_TOKENS = 16
 # A small model with a long prompt takes minutes to begin, and forgets the middle of it.
 _SHARE, _LEAST, _MOST, _UNKNOWN = 1 / 8, 400, 6000, 3000
 
@@ -42,7 +42,7 @@ def budget(context_length: int) -> int:
 def fitting(passages: Iterable[Passage], tokens: int) -> list[Passage]:
     """The first passages that fit together, each once. One that is too long by itself leaves room for those after it."""
     kept: dict[tuple[str, int, int], Passage] = {}
-    left = tokens - _FRAME_TOKENS
+    left = tokens
     for passage in passages:
         cost = text_tokens(passage.text) + _LINE_TOKENS
         key = (passage.document_id, passage.version, passage.ordinal)
@@ -80,9 +80,16 @@ def grounded(
     found = [part.citation for part in parts if part.HasField("citation")]
     searched = any(part.HasField("search") for part in parts)
     question = max((at for at, message in enumerate(told) if message.role == message_pb2.ROLE_USER), default=-1)
-    if question >= 0 and (found or searched):
-        told[question].CopyFrom(_with_sources(told[question], found))
-    return told
+    if question < 0 or not (found or searched):
+        return told
+    frame = frame_for(text_of(told[question]))
+    if not found:
+        told[question] = _reworded(told[question], f"{text_of(told[question])}\n\n{frame.nothing}")
+        return told
+    sources = [frame.sources, *(_source(citation) for citation in found)]
+    asked = f"{frame.question} {text_of(told[question])}"
+    told[question] = _reworded(told[question], "\n\n".join([*sources, asked]))
+    return _ruled(told, frame.rules)
 
 
 def _told(message: message_pb2.Message, pictures: Mapping[str, message_pb2.Part]) -> message_pb2.Message:
@@ -107,17 +114,25 @@ def _told(message: message_pb2.Message, pictures: Mapping[str, message_pb2.Part]
     return copy
 
 
-def _with_sources(question: message_pb2.Message, found: Sequence[message_pb2.CitationPart]) -> message_pb2.Message:
-    text = text_of(question)
-    frame = frame_for(text, found=bool(found))
-    lines = [frame.ask, *(_source(citation) for citation in found), f"{frame.label} {text}"]
+def _reworded(question: message_pb2.Message, text: str) -> message_pb2.Message:
+    """The question with other words, behind what else it brings."""
     copy = message_pb2.Message()
     copy.CopyFrom(question)
-    others = [part for part in question.parts if not part.HasField("text")]
     del copy.parts[:]
-    copy.parts.extend(others)
-    copy.parts.add().text.text = "\n\n".join(lines)
+    copy.parts.extend(part for part in question.parts if not part.HasField("text"))
+    copy.parts.add().text.text = text
     return copy
+
+
+def _ruled(messages: list[message_pb2.Message], rules: str) -> list[message_pb2.Message]:
+    """The rules come first, after those that the conversation has: many models take only one system message."""
+    own = (
+        messages[0]
+        if messages[0].role == message_pb2.ROLE_SYSTEM
+        else message_pb2.Message(role=message_pb2.ROLE_SYSTEM)
+    )
+    rest = messages[1:] if messages[0].role == message_pb2.ROLE_SYSTEM else messages
+    return [_reworded(own, "\n\n".join(filter(None, (text_of(own), rules)))), *rest]
 
 
 def _source(citation: message_pb2.CitationPart) -> str:

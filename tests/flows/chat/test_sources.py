@@ -136,7 +136,7 @@ async def test_an_answer_draws_on_an_attached_file(people: tuple[Reader, Reader]
     assert [citation.number for citation in cited] == list(range(1, len(cited) + 1))
     assert {citation.file_id for citation in cited} == {came.file.id}
     told = text_of(answer)
-    assert told.startswith("Answer the question with the numbered sources below.")
+    assert told.startswith("Sources:")
     assert "[1] (fires.md" in told
     phases = [event.heartbeat.phase for event in events if event.HasField("heartbeat")]
     assert generation_pb2.PHASE_SEARCHING in phases or events[1].delta.part.HasField("search")
@@ -191,7 +191,7 @@ async def test_an_answer_says_that_nothing_was_found(people: tuple[Reader, Reade
     _, answer, _ = await cora.ask("Which compiler flags does quicksort want?", collection_part(library))
     search, cited = sources(answer)
     assert (search.passage_count, cited) == (0, [])
-    assert "nothing relevant was found" in text_of(answer)
+    assert "nothing about it was found" in text_of(answer)
 
 
 async def test_another_answer_searches_again(people: tuple[Reader, Reader]) -> None:
