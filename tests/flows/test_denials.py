@@ -19,14 +19,19 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from fireside.edge.access import UndeclaredPermissionError, declared
+from fireside.gen.google.bytestream.bytestream_pb2 import QueryWriteStatusRequest, ReadRequest, WriteRequest
 from fireside.gen.v1 import permission_pb2
 from fireside.gen.v1.account_service_pb2 import CreateApiKeyRequest
 from fireside.gen.v1.chat_service_pb2 import ConverseRequest, StartGenerationRequest
+from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest
 from fireside.gen.v1.share_pb2 import SHARE_ROLE_VIEWER
 from fireside.gen.v1.share_service_pb2 import CreateShareRequest
+from fireside.gen.v1.upload_service_pb2 import CreateUploadRequest
 from fireside.identity import policy
 from tests.accounts import ADMIN, GUEST, MEMBER, AccountsServer, Person, accounts_server
 from tests.callers import METHODS, Caller, CallError, caller
+from tests.http_calls import http
+from tests.knowledge_calls import bring
 from tests.rig import send
 
 ROLES = {"guest": GUEST, "member": MEMBER, "admin": ADMIN}
@@ -165,6 +170,9 @@ async def belongings(person: Person) -> Belongings:
         sessions = await client.unary("ListSessions", GetMessageClass(METHODS["ListSessions"].input_type)())
         link = CreateShareRequest(conversation_id=spec.conversation_id, link=True, role=SHARE_ROLE_VIEWER)
         share = (await client.unary("CreateShare", link)).share
+        wanted = CreateCollectionRequest(collection_id=str(uuid.uuid4()), name="Secrets")
+        await client.unary("CreateCollection", wanted)
+        document = await bring(client, b"a secret of mine", collection_id=wanted.collection_id)
     return Belongings(
         {
             "conversation_id": spec.conversation_id,
@@ -173,15 +181,20 @@ async def belongings(person: Person) -> Belongings:
             "session_id": sessions.sessions[0].id,
             "api_key_id": key.id,
             "share_id": share.id,
+            "collection_id": wanted.collection_id,
+            "document_id": document.id,
         }
     )
 
 
 # What these do with an id that they are given: they make something of that id.
-MAKES = {"CreateConversation"}
+MAKES = {"CreateConversation", "CreateCollection"}
 OWN = frozenset(
-    ("conversation_id", "generation_id", "message_id", "session_id", "api_key_id", "share_id", "passkey_id")
-)
+    (
+        "conversation_id", "generation_id", "message_id", "session_id", "api_key_id", "share_id", "passkey_id",
+        "collection_id", "document_id",
+    )
+)  # fmt: skip
 
 
 def names_something(descriptor: Descriptor) -> set[str]:
@@ -204,6 +217,8 @@ async def test_a_stranger_finds_nothing_by_guessing_ids(server: AccountsServer) 
                 request.parts.add().text.text = "mine now"  # pyright: ignore[reportAttributeAccessIssue]
             if method.name == "CreateShare":
                 request.link = True  # pyright: ignore[reportAttributeAccessIssue]
+            if method.name == "ShareCollection":
+                request.role = SHARE_ROLE_VIEWER  # pyright: ignore[reportAttributeAccessIssue]
             codes[method.name] = await code_of(client, method, request)
     assert codes == dict.fromkeys(codes, "NOT_FOUND")
     assert len(codes) > 12
@@ -237,7 +252,8 @@ async def test_a_stranger_cannot_send_regenerate_or_continue_in_a_conversation(s
 
 ROUTES = [
     ("GET", "/v1/models"), ("GET", "/v1/models/scripted/x"), ("POST", "/v1/chat/completions"), ("POST", "/v1/embeddings"),
-    ("GET", "/v1/nothing"),
+    ("GET", "/v1/nothing"), ("GET", f"/files/{uuid.UUID(int=1)}"), ("POST", "/files/"), ("PATCH", f"/files/{uuid.UUID(int=1)}"),
+    ("DELETE", f"/files/{uuid.UUID(int=1)}"),
 ]  # fmt: skip
 
 
@@ -259,3 +275,38 @@ async def http_status(url: str, method: str, path: str, headers: dict[str, str])
     answer = await reader.read()
     writer.close()
     return int(answer.split(b" ", 2)[1])
+
+
+async def test_a_stranger_neither_sees_nor_goes_on_with_an_upload(server: AccountsServer) -> None:
+    owner, stranger = await server.person("Ann"), await server.person("Bob", MEMBER)
+    begun = CreateUploadRequest(upload_id=str(uuid.uuid4()), name="a.txt", size=5)
+    async with owner.caller() as client:
+        await client.unary("CreateUpload", begun)
+    name = f"uploads/{begun.upload_id}"
+    async with stranger.caller("grpcio") as client:
+        writing = _once(WriteRequest(resource_name=name, data=b"12345", finish_write=True))
+        asked = (
+            client.stream("Write", writing),
+            client.stream("Read", ReadRequest(resource_name=f"files/{begun.upload_id}")),
+            _unary(client, QueryWriteStatusRequest(resource_name=name)),
+        )
+        for answers in asked:
+            with pytest.raises(CallError) as caught:
+                async for _ in answers:
+                    pass
+            assert caught.value.code == "NOT_FOUND"
+    tus = {
+        **stranger.headers,
+        "tus-resumable": "1.0.0",
+        "upload-offset": "0",
+        "content-type": "application/offset+octet-stream",
+    }
+    for method in ("HEAD", "PATCH", "DELETE", "GET"):
+        assert (await http(server.url, method, f"/files/{begun.upload_id}", tus)).status == 404, method
+    async with owner.caller() as client:
+        request = GetMessageClass(METHODS["GetUpload"].input_type)(upload_id=begun.upload_id)
+        assert (await client.unary("GetUpload", request)).upload.offset == 0
+
+
+async def _unary(client: Caller, request: Any) -> AsyncIterator[Any]:
+    yield await client.unary("QueryWriteStatus", request)
