@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fireside.knowledge.contents import ContentsSieve
 from fireside.knowledge.cuts import UNITS, hard_cuts, sentences, units
 from fireside.knowledge.extract.base import Block, Kind
 
@@ -96,12 +97,22 @@ class Cutter:
         self._bare_page = 0
         self._draft = _Draft()
         self._done: list[Chunk] = []
+        self._sieve = ContentsSieve()
 
     def feed(self, blocks: Iterable[Block]) -> list[Chunk]:
         """The passages that are finished by these blocks."""
+        self._cut(self._sieve.feed(block for block in blocks if not _BLANK.match(block.text)))
+        return self._take()
+
+    def end(self) -> list[Chunk]:
+        """The rest. The cutter is not used afterwards."""
+        self._cut(self._sieve.end())
+        self._leave_bare()
+        self._flush()
+        return self._take()
+
+    def _cut(self, blocks: Iterable[Block]) -> None:
         for block in blocks:
-            if _BLANK.match(block.text):
-                continue
             if block.page != self._draft.page:
                 self._turn(block.page)
             if block.kind is Kind.HEADING and len(block.text) <= _LONGEST_HEADING:
@@ -109,13 +120,6 @@ class Cutter:
             else:
                 self._bare = False
                 self._body(block)
-        return self._take()
-
-    def end(self) -> list[Chunk]:
-        """The rest. The cutter is not used afterwards."""
-        self._leave_bare()
-        self._flush()
-        return self._take()
 
     def _take(self) -> list[Chunk]:
         done, self._done = self._done, []
