@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CHARSET = re.compile(
     rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w:-]+)""", re.IGNORECASE
 )
+_SAMPLE = 262_144
 _LITTLE = 200
 _SHARE = 0.25
 
@@ -79,7 +80,7 @@ def parse(data: bytes) -> Any:
 
 def _encoding(data: bytes) -> str:
     declared = _CHARSET.search(data[:4096])
-    guessed = encoding_of(data[:262_144])
+    guessed = encoding_of(data[:_SAMPLE], whole=len(data) <= _SAMPLE)
     if declared and guessed not in {"utf-8-sig", "utf-16", "utf-32"}:
         name = (declared[1] or declared[2]).decode("ascii", "replace").lower()
         # GB2312 is said where its larger successors are used; and browsers take Latin-1 for Windows'.

@@ -43,7 +43,7 @@ def decoded(path: Path) -> Iterator[str]:
     """The text of a file in pieces of about a megabyte, which end between paragraphs where there are any."""
     with path.open("rb") as file:
         head = file.read(_PIECE)
-        encoding = encoding_of(head)
+        encoding = encoding_of(head, whole=len(head) < _PIECE)
         decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
         rest, data = "", head
         while data:
@@ -59,13 +59,16 @@ def decoded(path: Path) -> Iterator[str]:
             yield last
 
 
-def encoding_of(head: bytes) -> str:
-    """How a text is encoded, by its first bytes: a mark, UTF-8, UTF-16, GB18030, and else Windows' Latin-1."""
+def encoding_of(head: bytes, *, whole: bool = True) -> str:
+    """How a text is encoded, by its first bytes: a mark, UTF-8, UTF-16, GB18030, and else Windows' Latin-1.
+
+    Where they are not the `whole` text, a character may be cut off at their end.
+    """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
     except UnicodeDecodeError:
         return _wide(head) or ("gb18030" if _is_chinese(head) else "cp1252")
     return _wide(head) or "utf-8"
@@ -73,7 +76,7 @@ def encoding_of(head: bytes) -> str:
 
 def _wide(head: bytes) -> str:
     nothing = head.count(0)
-    if nothing * 5 < len(head):
+    if not nothing or nothing * 5 < len(head):
         return ""
     return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
 
