@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fireside.core.errors import DeadlineExceededError, FailedPreconditionError, InvalidArgumentError
+from fireside.knowledge.bearings import bearings_of, neutral
 from fireside.knowledge.embedding_families import prefixes_of
 
 if TYPE_CHECKING:
@@ -58,50 +59,59 @@ class Embedder:
         """The model's id; empty where documents are searched by words alone."""
         self._catalog = catalog
         self._options = options
-        self._prefixes = prefixes_of(options.model)
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
 
     async def passages(self, texts: Sequence[str]) -> list[bytes]:
         """The vectors of passages, in their order. Raises what the runner's `embed` does, and NO_EMBEDDING_MODEL."""
         found: list[bytes] = []
+        prefix = prefixes_of(self.model).passage
         for start in range(0, len(texts), self._options.batch):
             some = texts[start : start + self._options.batch]
-            found.extend(await self._embed([self._prefixes.passage + _clean(text) for text in some]))
+            found.extend(await self._embed(self.model, [prefix + _clean(text) for text in some]))
         return found
 
-    async def query(self, text: str) -> bytes:
-        """The vector of a question. Raises as `passages` does, and DeadlineExceededError (EMBEDDING_TIMEOUT)."""
-        asked = _clean(text[:_LONGEST_QUERY])
+    async def query(self, text: str, model: str = "") -> bytes:
+        """The vector of a question as it is compared with passages (bearings.py), by another model if one is named.
+
+        Raises as `passages` does, and DeadlineExceededError (EMBEDDING_TIMEOUT).
+        """
+        model = model or self.model
+        asked = (model, _clean(text[:_LONGEST_QUERY]))
         kept = self._kept.pop(asked, None)
         now = time.monotonic()
         if kept is None or now - kept[0] > _KEEP_SECONDS:
             try:
                 async with asyncio.timeout(self._options.query_timeout):
-                    [vector] = await self._embed([self._prefixes.query + asked])
+                    [vector] = await self._embed(model, [prefixes_of(model).query + asked[1]])
             except TimeoutError:
                 raise DeadlineExceededError(
                     "EMBEDDING_TIMEOUT",
-                    f"{self.model} did not turn the question into a vector within {self._options.query_timeout:g} seconds.",
+                    f"{model} did not turn the question into a vector within {self._options.query_timeout:g} seconds.",
                 ) from None
-            kept = (now, vector)
+            kept = (now, _neutral(vector, model))
         self._kept[asked] = kept
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return kept[1]
 
-    async def _embed(self, texts: Sequence[str]) -> list[bytes]:
-        if not self.model:
+    async def _embed(self, model: str, texts: Sequence[str]) -> list[bytes]:
+        if not model:
             raise FailedPreconditionError(
                 "NO_EMBEDDING_MODEL",
                 "No embedding model is set up on this server, so documents are searched by words alone.",
             )
-        await self._catalog.look_up(self.model)
-        embeddings = await self._catalog.resolve(self.model).embed(texts, "")
+        await self._catalog.look_up(model)
+        embeddings = await self._catalog.resolve(model).embed(texts, "")
         if len(embeddings.vectors) != len(texts):
             raise InvalidArgumentError(
-                "NOT_AN_EMBEDDING_MODEL", f"{self.model} did not return a vector for each text.", model=self.model
+                "NOT_AN_EMBEDDING_MODEL", f"{model} did not return a vector for each text.", model=model
             )
         return [packed(vector) for vector in embeddings.vectors]
+
+
+def _neutral(vector: bytes, model: str) -> bytes:
+    bearings = bearings_of(model)
+    return packed(neutral(struct.unpack(f"<{len(vector) // 2}e", vector), bearings)) if bearings else vector
 
 
 def packed(vector: Sequence[float]) -> bytes:
