@@ -187,7 +187,7 @@ def _setting(setting: Setting) -> str:
 def _commands_of(setting: Setting) -> list[str]:
     found = {
         "serve": setting in SERVER_SETTINGS, "doctor": setting in SERVER_SETTINGS, "worker": setting in WORKER_SETTINGS,
-        "chat": setting.section == CLIENT, "runners": setting.section == CLIENT,
+        **dict.fromkeys(("chat", "upload", "search", "collections", "documents", "runners"), setting.section == CLIENT),
     }  # fmt: skip
     return [name for name, takes in found.items() if takes]
 

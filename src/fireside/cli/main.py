@@ -12,8 +12,10 @@ from fireside.cli.bench.command import bench
 from fireside.cli.chat import chat
 from fireside.cli.doctor import doctor
 from fireside.cli.health import health
+from fireside.cli.library import collections, documents
 from fireside.cli.login import login, logout
 from fireside.cli.runners import runners
+from fireside.cli.search import search
 from fireside.cli.serve import serve
 from fireside.cli.upload.command import upload
 from fireside.cli.worker import worker
@@ -41,6 +43,9 @@ main.add_command(login)
 main.add_command(logout)
 main.add_command(chat)
 main.add_command(upload)
+main.add_command(search)
+main.add_command(collections)
+main.add_command(documents)
 main.add_command(runners)
 main.add_command(admin)
 main.add_command(doctor)

@@ -5,7 +5,6 @@ API keys are read from a file or the standard input, never from an argument, whi
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from contextlib import aclosing
@@ -13,19 +12,17 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import click
 
-from fireside.cli.failure import carry_out, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
+from fireside.cli.over_link import over_link
 from fireside.cli.secret_file import read_secret
-from fireside.config import load_client
 from fireside.runners.addresses import KINDS
 from fireside.settings import CLIENT_SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
     from pathlib import Path
 
     from fireside.cli.link import Link
-    from fireside.config import ClientConfig
     from fireside.gen.v1.model_pb2 import Model
     from fireside.gen.v1.runner_pb2 import Runner, RunnerSpec, RunnerStatus
     from fireside.gen.v1.runner_service_pb2 import PullModelResponse
@@ -94,7 +91,7 @@ def list_(file: Path | None, as_json: bool, **flags: str | None) -> None:  # noq
                 _print(runner)
         return 0
 
-    _carry_out(file, flags, work)
+    over_link(file, flags, work)
 
 
 @_client(
@@ -116,7 +113,7 @@ def add(file: Path | None, **options: str | bool | tuple[str, ...] | None) -> No
         _print((await link.runners.create_runner(CreateRunnerRequest(spec=spec, secret=secret))).runner)
         return 0
 
-    _carry_out(file, options, work)
+    over_link(file, options, work)
 
 
 @_client("\nfireside runners test shed ollama http://shed:11434\n")
@@ -135,7 +132,7 @@ def test(file: Path | None, **options: str | bool | tuple[str, ...] | None) -> N
         _print_status(spec.name, found.status, found.models)
         return int(found.status.health != _OK)
 
-    _carry_out(file, options, work)
+    over_link(file, options, work)
 
 
 @_client("\nfireside runners remove shed\n")
@@ -152,7 +149,7 @@ def remove(file: Path | None, name: str, **flags: str | None) -> None:
         await link.runners.delete_runner(DeleteRunnerRequest(name=name))
         return 0
 
-    _carry_out(file, flags, work)
+    over_link(file, flags, work)
 
 
 @_client("\nfireside runners order shed router local scripted\n")
@@ -170,7 +167,7 @@ def order(file: Path | None, names: tuple[str, ...], **flags: str | None) -> Non
             _print(runner)
         return 0
 
-    _carry_out(file, flags, work)
+    over_link(file, flags, work)
 
 
 @_client("\nfireside runners pull shed qwen3:8b\n")
@@ -195,7 +192,7 @@ def pull(file: Path | None, name: str, model: str, **flags: str | None) -> None:
                 said = report.status
         return 0
 
-    _carry_out(file, flags, work)
+    over_link(file, flags, work)
 
 
 def _spec(options: Mapping[str, str | bool | tuple[str, ...] | None]) -> RunnerSpec:
@@ -231,26 +228,3 @@ def _print_status(name: str, status: RunnerStatus, models: Sequence[Model], wher
         click.echo(f"  {'':<15} {status.message}")
     for model in models:
         click.echo(f"  {'':<15} {model.id}")
-
-
-def _carry_out(
-    file: Path | None, flags: Mapping[str, object], work: Callable[[Link], Coroutine[object, None, int]]
-) -> None:
-    """Runs the command over a link to the server, and ends the process."""
-    named = {item.name: value for item in CLIENT_SETTINGS if isinstance(value := flags.get(item.name), str)}
-    config = settings_of(lambda: load_client(named, file=file))
-    carry_out(lambda: asyncio.run(_over_link(config, work)))
-
-
-async def _over_link(config: ClientConfig, work: Callable[[Link], Coroutine[object, None, int]]) -> int:
-    from connectrpc.errors import ConnectError
-
-    from fireside.cli.link import open_link, refused
-
-    link = open_link(config)
-    try:
-        return await work(link)
-    except ConnectError as error:
-        raise refused(error, link.url) from error
-    finally:
-        await link.aclose()
