@@ -74,6 +74,7 @@ const app = createApp({
     if (path === undefined || path === location.pathname) location.reload();
     else location.assign(path);
   },
+  append: async (piece, options) => (await import("./rpc/append.ts")).append(location.origin, piece, options),
   hash: async (file, signal) => (await import("./hash-files.ts")).hashFile(file, signal),
 });
 

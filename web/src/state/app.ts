@@ -16,6 +16,7 @@ import type { SharedLink } from "./sharing-types.ts";
 import type { KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
 import type { AppState, Readable, Router, Settings } from "./types.ts";
+import type { Append } from "./upload-piece.ts";
 import type { Hash } from "./upload-task.ts";
 
 export interface AppOptions {
@@ -31,6 +32,8 @@ export interface AppOptions {
   readonly renew: (path?: string) => void;
   /** Computes hashes of files where they do not hold up the page. */
   readonly hash: Hash;
+  /** Sends pieces of files without reading them; left out, their bytes are read. */
+  readonly append?: Append;
 }
 
 export interface App {

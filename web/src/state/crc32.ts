@@ -18,14 +18,14 @@ function makeTable(): Int32Array {
   return table;
 }
 
-/** The checksum as an unsigned number. */
-export function crc32(data: Uint8Array): number {
+/** The checksum as an unsigned number. `before` is that of what comes before `data`. */
+export function crc32(data: Uint8Array, before = 0): number {
   // Every index is inside its array; a check for each byte would halve the speed.
   const bytes = data as unknown as readonly number[];
   const t = TABLE as unknown as readonly number[];
   const length = data.length;
   const whole = length - (length % STEPS);
-  let crc = -1;
+  let crc = ~before;
   let i = 0;
   for (; i < whole; i += STEPS) {
     const a = crc ^ (bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24));

@@ -7,12 +7,12 @@ import type { UploadService, FinishedUpload } from "../gen/fireside/v1/upload_se
 import { calling } from "../rpc/api.ts";
 import { backoff, wait, type Clock } from "../rpc/clock.ts";
 import { Code, failure, type Failure } from "../rpc/failure.ts";
-import { crc32 } from "./crc32.ts";
 import { appError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import type { AppError } from "./types.ts";
 import { uploadError } from "./upload-limits.ts";
 import { Rate, timeLeft, type Pace } from "./upload-pace.ts";
+import { readPiece, Unreadable, type Append, type Piece } from "./upload-piece.ts";
 import { markOf, type UploadRegistry } from "./upload-registry.ts";
 import { errorOf, isDoubt, remedyOf } from "./upload-remedy.ts";
 import type { Incoming, LocalFile, UploadedFile, UploadPhase, UploadTarget, UploadView } from "./upload-types.ts";
@@ -24,6 +24,7 @@ export type Hash = (file: LocalFile, signal: AbortSignal) => Promise<Uint8Array<
 
 export interface TaskServices {
   readonly api: UploadApi;
+  readonly append: Append;
   readonly clock: Clock;
   readonly random: () => number;
   readonly hash: Hash;
@@ -40,9 +41,10 @@ const CHEAP_BYTES = 64 * 1024 * 1024;
 const PIECE_TIMEOUT_MS = 60_000;
 const BASE_MS = 700;
 const LIMIT_MS = 15_000;
-interface Read {
+/** A piece that is being looked at, while the one before is under way. */
+interface Next {
   readonly offset: number;
-  readonly data: Promise<Uint8Array<ArrayBuffer>>;
+  readonly piece: Promise<Piece>;
 }
 
 /** A failed call on its way up to the one place that decides about it. */
@@ -51,8 +53,6 @@ class Trouble extends Error {
     super(failure.message);
   }
 }
-
-class Unreadable extends Error {}
 
 export class UploadTask {
   readonly id = newId();
@@ -269,41 +269,35 @@ export class UploadTask {
 
   async #send(from: number, signal: AbortSignal): Promise<void> {
     const { file } = this.incoming;
-    const { api, clock } = this.services;
-    const uploadId = this.#uploadId;
+    const { append, clock } = this.services;
     this.#set("sending");
     let offset = from;
-    let next: Read | null = null;
+    let next: Next | null = null;
     while (offset < file.size) {
-      const piece: Read = next?.offset === offset ? next : this.#read(offset);
-      const data = await piece.data.catch(() => { throw new Unreadable(); });
+      const piece: Piece = await (next?.offset === offset ? next : this.#read(offset)).piece;
       signal.throwIfAborted();
-      if (data.length === 0) throw new Unreadable();
       const begun = clock.now();
-      // The next one is read while this one is under way.
-      next = offset + data.length < file.size ? this.#read(offset + data.length) : null;
-      const at = BigInt(offset);
-      const answer = await this.#call(signal, (options) =>
-        api.appendUpload({ uploadId, offset: at, data, crc32: crc32(data) }, { ...options, timeoutMs: PIECE_TIMEOUT_MS }));
+      // The next one is looked at while this one is under way.
+      next = offset + piece.size < file.size ? this.#read(offset + piece.size) : null;
+      const answer = await this.#call(signal, (options) => append(piece, { ...options, timeoutMs: PIECE_TIMEOUT_MS }));
       const now = clock.now();
       const arrived = Number(answer.offset) - offset;
       if (arrived <= 0) throw new Trouble(failure(Code.FailedPrecondition, "", "OFFSET_MISMATCH"));
       offset += arrived;
       this.#sent = offset;
       this.#doubts = 0;
-      this.services.pace().arrived(data.length, now - begun);
+      this.services.pace().arrived(piece.size, now - begun);
       this.services.arrived(arrived);
       this.#rate.arrived(arrived, now);
       this.#touched();
     }
   }
 
-  #read(offset: number): Read {
+  #read(offset: number): Next {
     const { file } = this.incoming;
-    const slice = file.slice(offset, Math.min(file.size, offset + this.services.pace().size));
-    const data = slice.arrayBuffer().then((buffer) => new Uint8Array(buffer));
-    data.catch(() => undefined);
-    return { offset, data };
+    const piece = readPiece(file, this.#uploadId, offset, Math.min(file.size - offset, this.services.pace().size));
+    piece.catch(() => undefined);
+    return { offset, piece };
   }
 
   #hashed(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {

@@ -2,6 +2,11 @@
 
 import type { AppError, Readable } from "./types.ts";
 
+/** A part of a file, which is not read yet. A browser's Blob is one. */
+export interface LocalSlice {
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
 /** A file of the person's device, as much of it as is needed; a browser's File is one. */
 export interface LocalFile {
   readonly name: string;
@@ -10,7 +15,7 @@ export interface LocalFile {
   readonly type: string;
   /** Milliseconds since 1970. */
   readonly lastModified: number;
-  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+  slice(start: number, end: number): LocalSlice;
 }
 
 export interface Incoming {

@@ -17,6 +17,7 @@ import { Store } from "./store.ts";
 import type { AppError } from "./types.ts";
 import { limitsView, refusalOfFile } from "./upload-limits.ts";
 import { Pace, Rate } from "./upload-pace.ts";
+import type { Append } from "./upload-piece.ts";
 import { markOf, UploadRegistry } from "./upload-registry.ts";
 import { UploadTask, type Hash, type TaskServices } from "./upload-task.ts";
 import type { Incoming, LocalFile, Uploads, UploadsState, UploadTarget, UploadView } from "./upload-types.ts";
@@ -30,6 +31,8 @@ export interface UploadOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly hash: Hash;
+  /** Where it can be done better than by reading the piece and sending its bytes. */
+  readonly append?: Append | undefined;
 }
 
 /** Files that are sent at a time. Over HTTP/1.1 a browser has six connections, and the page needs some. */
@@ -68,8 +71,13 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
     this.#news = new Coalescer(slowly(clock, TELL_MS), () => { this.#tell(); });
     this.#files = createClient(FileService, transport);
     this.#registry = new UploadRegistry(storage, clock, newId(clock.now()));
+    const api = createClient(UploadService, transport);
     this.#services = {
-      api: createClient(UploadService, transport),
+      api,
+      append: options.append ?? (async ({ slice, uploadId, offset, crc32 }, call) => {
+        const data = new Uint8Array(await slice.arrayBuffer());
+        return api.appendUpload({ uploadId, offset, crc32, data }, call);
+      }),
       clock,
       random,
       hash,
