@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fireside.chat.grounding import citations, fitting
 from fireside.core.errors import FiresideError
 from fireside.gen.v1 import document_pb2, message_pb2
-from fireside.knowledge.search import Query
+from fireside.knowledge.query import Query
 from fireside.store import collections, documents, files, passages
 
 if TYPE_CHECKING:

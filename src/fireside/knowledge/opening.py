@@ -10,10 +10,11 @@ from fireside.knowledge.changes import Changes
 from fireside.knowledge.collections import Collections
 from fireside.knowledge.documents import Documents
 from fireside.knowledge.embedding import Embedder, EmbedderOptions
-from fireside.knowledge.index.exact import ExactIndex
+from fireside.knowledge.index.choosing import open_index
 from fireside.knowledge.ingest import Ingest, IngestOptions
 from fireside.knowledge.originals import Originals
 from fireside.knowledge.purging import Purging
+from fireside.knowledge.reembed import Reembed
 from fireside.knowledge.search import Search
 from fireside.store import jobs
 
@@ -62,17 +63,19 @@ class Knowledge(NamedTuple):
 class IndexedEmbedding:
     """The embedding model and the index, as reading a document wants them."""
 
-    def __init__(self, embedder: Embedder, index: VectorIndex) -> None:
+    def __init__(self, embedder: Embedder, index: VectorIndex | None) -> None:
         self._embedder = embedder
         self._index = index
 
     @property
     def model(self) -> str:
         """The embedding model's id; empty when there is none."""
-        return self._embedder.model
+        return self._embedder.model if self._index is not None else ""
 
     async def store(self, scope: str, model: str, texts: Sequence[tuple[int, str]]) -> None:
         """Makes vectors of the texts of chunks, and keeps them."""
+        if self._index is None:
+            return
         vectors = await self._embedder.passages([text for _, text in texts])
         await self._index.upsert(scope, model, [(chunk, v) for (chunk, _), v in zip(texts, vectors, strict=True)])
 
@@ -81,8 +84,9 @@ async def open_knowledge(ground: Ground, options: KnowledgeOptions, stack: Async
     """Opens them; `stack` closes them in reverse."""
     db, files = ground.db, ground.files
     embedder = Embedder(ground.catalog, options.embedder)
-    index = ExactIndex(db)
-    stack.push_async_callback(index.aclose)
+    index = await open_index(db)
+    if index is not None:
+        stack.push_async_callback(index.aclose)
     changes = Changes(db)
     await changes.open()
     ground.identity.changes.listen(changes.account)
@@ -92,6 +96,8 @@ async def open_knowledge(ground: Ground, options: KnowledgeOptions, stack: Async
     ingest.on_release(files.sweeper.wake)
     worker.register(jobs.INGEST, ingest.run, ingest.given_up)
     worker.register(jobs.TIDY, purging.tidy)
+    reembed = Reembed(db, embedder, index, worker.wake)
+    worker.register(jobs.REEMBED, reembed.run)
     stack.push_async_callback(worker.aclose)
     collections = Collections(db, changes, purging, ground.heard)
     stack.push_async_callback(collections.aclose)
@@ -101,4 +107,5 @@ async def open_knowledge(ground: Ground, options: KnowledgeOptions, stack: Async
     files.uploads.on_arrival(documents.arrived)
     await purging.open()
     await worker.open()
+    await reembed.open()
     return Knowledge(collections, documents, Search(db, embedder, index), changes, worker, embedder)

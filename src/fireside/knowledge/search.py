@@ -8,21 +8,22 @@ time, or without vectors at all, the words alone count.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from fireside.core.errors import FailedPreconditionError, FiresideError
 from fireside.gen.v1.document_pb2 import Highlight, Passage
 from fireside.knowledge.fusion import Candidate, Weights, choose, fuse
 from fireside.knowledge.index.base import Scope
+from fireside.knowledge.query import Mode, Query
 from fireside.knowledge.relevance import Evidence, relevant
+from fireside.knowledge.survey import Ground, survey
 from fireside.knowledge.terms import highlights, query_terms, terms
 from fireside.store import found_passages, word_search
-from fireside.store.found_passages import Area, Narrowing
 from fireside.store.passages import whole_text
-from fireside.store.word_search import Matches, Place
+from fireside.store.word_search import Matches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,34 +38,6 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS: Final = 3
 _GROWTH: Final = 5
-
-
-class Mode(Enum):
-    """What a search goes by."""
-
-    HYBRID = "hybrid"
-    TEXT = "text"
-    VECTOR = "vector"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """What is looked for, and where. With neither collections nor documents: in all collections that the caller may read.
-
-    `document_ids` are searched besides the collections, or alone. `media_types` (`image/*` for all of a kind), `folder` (and what is
-    below it) and `changed_since_us` (microseconds) leave documents out. `relevant_only` leaves out passages that do not
-    speak of the question, even if that leaves none.
-    """
-
-    text: str
-    collection_ids: Sequence[str] = ()
-    document_ids: Sequence[str] = ()
-    limit: int = 10
-    mode: Mode = Mode.HYBRID
-    media_types: Sequence[str] = ()
-    folder: str = ""
-    changed_since_us: int = 0
-    relevant_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +56,6 @@ class SearchOptions:
     weights: Weights = field(default_factory=Weights)
     depth: int = 50
     per_document: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """What is searched: areas, and places of scopes of which all documents count, or those that are named."""
-
-    areas: Sequence[Area]
-    places: Sequence[Place]
-    among: Sequence[Sequence[int]]
-    """For each place the chunks of its documents, where those are named."""
-
-    pending: int
-
-    def scopes(self, place: Place) -> list[Scope]:
-        """The scopes of a place with their stamps."""
-        stamps = {area.scope: area.stamp for area in self.areas}
-        return [Scope(scope, stamps[scope]) for scope in place.scopes]
 
 
 class Search:
@@ -136,73 +92,95 @@ class Search:
         self, account: str, query: Query, wanted: Sequence[str], asking: asyncio.Task[bytes | None] | None
     ) -> Found:
         depth = max(self._options.depth, 4 * query.limit)
-        ground: _Ground | None = None
+        ground: Ground | None = None
         found = Found()
         for round_number in range(_ROUNDS):
             ground, matches = await self._words(account, query, wanted, depth, ground)
             if not ground.places:
                 return Found(pending=ground.pending)
-            vector = await asking if asking is not None else None
-            near = await self._near(ground, vector, depth) if vector else []
-            ranking = fuse(
-                [chunk_id for chunk_id, _ in matches.ranked], [one.chunk_id for one in near], self._options.weights
-            )
+            vectors = await self._vectors(query, ground, asking)
+            near = await self._near(ground, vectors, depth)
+            ranking = fuse([one for one, _ in matches.ranked], [one.chunk_id for one in near], self._options.weights)
             passages = await self._read(account, ground, ranking)
-            similar = await self._similarities(ground, vector, near, list(passages))
-            found = await asyncio.to_thread(
-                self._result, query, ranking, passages, _Known(wanted, matches, similar, ground.pending)
-            )
+            similar = await self._similarities(ground, vectors, near, list(passages))
+            known = _Known(wanted, matches, similar, ground.pending)
+            found = await asyncio.to_thread(self._result, query, ranking, passages, known)
             shallow = len(matches.ranked) < depth and len(near) < depth
             if len(found.passages) >= query.limit or shallow or query.relevant_only or round_number == _ROUNDS - 1:
                 break
             depth *= _GROWTH
         return found
 
-    async def _vector(self, query: Query) -> bytes | None:
+    async def _vector(self, query: Query, model: str = "") -> bytes | None:
         """The question's vector; None when it cannot be had in time."""
         try:
-            return await self._embedder.query(query.text)
+            return await self._embedder.query(query.text, model)
         except FiresideError as error:
             if query.mode is Mode.VECTOR:
                 raise
             logger.warning("Searching by words alone: %s", error.message)
             return None
 
+    async def _vectors(
+        self, query: Query, ground: Ground, asking: asyncio.Task[bytes | None] | None
+    ) -> dict[str, bytes]:
+        """The question's vectors by the models that its scopes have vectors of."""
+        if asking is None:
+            return {}
+        wanted = {ground.models.get(area.scope, self._embedder.model) for area in ground.areas}
+        found = {model: await self._vector(query, model) for model in wanted - {self._embedder.model}}
+        found[self._embedder.model] = await asking
+        return {model: vector for model, vector in found.items() if vector}
+
     async def _words(
-        self, account: str, query: Query, wanted: Sequence[str], depth: int, ground: _Ground | None
-    ) -> tuple[_Ground, Matches]:
+        self, account: str, query: Query, wanted: Sequence[str], depth: int, ground: Ground | None
+    ) -> tuple[Ground, Matches]:
         """What is searched (found out at first), and what words find there."""
 
-        async def body(tx: Tx) -> tuple[_Ground, Matches]:
-            on = ground or await _survey(tx, account, query)
+        async def body(tx: Tx) -> tuple[Ground, Matches]:
+            on = ground or await survey(tx, account, query, self._embedder.model)
             every = [await word_search.search(tx, place, wanted, depth) for place in on.places]
             return on, _merged(every, depth)
 
         return await self._db.read(body)
 
-    async def _near(self, ground: _Ground, vector: bytes, depth: int) -> list[Near]:
-        """What the vector finds; nothing while vectors are still being read."""
-        found: list[Near] = []
-        for place, among in zip(ground.places, ground.among, strict=True):
-            if self._index is None or (place.documents and not among):
-                continue
-            scopes = ground.scopes(place)
-            found.extend(await self._index.search_vector(self._embedder.model, scopes, vector, depth, among) or [])
-        return sorted(found, key=lambda near: -near.similarity)[:depth]
+    async def _near(self, ground: Ground, vectors: Mapping[str, bytes], depth: int) -> list[Near]:
+        """What the vectors find; nothing while those of passages are still being read."""
+        by_model: list[list[Near]] = []
+        for model, vector in vectors.items():
+            found: list[Near] = []
+            for place, among in zip(ground.places, ground.among, strict=True):
+                scopes = self._scopes(ground, place.scopes, model)
+                if self._index is not None and scopes and (among or not place.documents):
+                    found += await self._index.search_vector(model, scopes, vector, depth, among) or []
+            by_model.append(sorted(found, key=lambda near: -near.similarity))
+        # Nearness by one model says nothing of nearness by another: they take turns.
+        turns = [near for rank in itertools.zip_longest(*by_model) for near in rank if near is not None]
+        return turns[:depth]
 
     async def _similarities(
-        self, ground: _Ground, vector: bytes | None, near: Sequence[Near], ids: Sequence[int]
+        self, ground: Ground, vectors: Mapping[str, bytes], near: Sequence[Near], ids: Sequence[int]
     ) -> Mapping[int, float]:
         """How near passages are, those included that only words found."""
         known = {one.chunk_id: one.similarity for one in near}
         missing = [chunk_id for chunk_id in ids if chunk_id not in known]
-        if self._index is not None and vector and near and missing:
-            scopes = [Scope(area.scope, area.stamp) for area in {area.scope: area for area in ground.areas}.values()]
-            more = await self._index.search_vector(self._embedder.model, scopes, vector, len(missing), missing)
-            known.update({one.chunk_id: one.similarity for one in more or []})
+        if self._index is not None and near and missing:
+            for model, vector in vectors.items():
+                scopes = self._scopes(ground, [area.scope for area in ground.areas], model)
+                more = await self._index.search_vector(model, scopes, vector, len(missing), missing)
+                known.update({one.chunk_id: one.similarity for one in more or []})
         return known
 
-    async def _read(self, account: str, ground: _Ground, ranking: Sequence[tuple[int, float]]) -> dict[int, Passage]:
+    def _scopes(self, ground: Ground, scopes: Sequence[str], model: str) -> list[Scope]:
+        """Those of these scopes that are searched by a model, with their stamps."""
+        stamps = {area.scope: area.stamp for area in ground.areas}
+        return [
+            Scope(scope, stamps[scope])
+            for scope in dict.fromkeys(scopes)
+            if ground.models.get(scope, self._embedder.model) == model
+        ]
+
+    async def _read(self, account: str, ground: Ground, ranking: Sequence[tuple[int, float]]) -> dict[int, Passage]:
         ids = [chunk_id for chunk_id, _ in ranking]
 
         async def body(tx: Tx) -> dict[int, Passage]:
@@ -247,32 +225,6 @@ class _Known:
         total = sum(telling.values())
         overlap = sum(weight for term, weight in telling.items() if term in words) / total if total else 0.0
         return Evidence(self.similar.get(chunk_id), overlap)
-
-
-async def _survey(tx: Tx, account: str, query: Query) -> _Ground:
-    """What of the query's areas the account may read, as it is now."""
-    areas: list[Area] = []
-    if query.collection_ids or not query.document_ids:
-        areas += await found_passages.collections_of(tx, account, query.collection_ids)
-    whole = {area.scope for area in areas}
-    areas += [
-        area for area in await found_passages.documents_of(tx, account, query.document_ids) if area.scope not in whole
-    ]
-    pending = await found_passages.pending(tx, account, areas)
-    narrowing = Narrowing(query.folder, query.changed_since_us, query.media_types)
-    scopes = list(dict.fromkeys(area.scope for area in areas if not area.document_id))
-    parts = [area for area in areas if area.document_id]
-    if narrowing != Narrowing():
-        named = await found_passages.narrowed(tx, account, areas, narrowing)
-        places = [Place(list(dict.fromkeys(area.scope for area in areas)), named)] if named else []
-    else:
-        places = [Place(scopes)] if scopes else []
-        if parts:
-            places.append(
-                Place(list(dict.fromkeys(area.scope for area in parts)), [area.document_id for area in parts])
-            )
-    among = [await found_passages.chunk_ids(tx, place.documents) if place.documents else [] for place in places]
-    return _Ground(areas, places, among, pending)
 
 
 def _merged(every: Sequence[Matches], depth: int) -> Matches:

@@ -27,6 +27,9 @@ TOPIC: Final = "jobs"
 INGEST: Final = "ingest"
 """The kind of the job that reads a document; its subject is the document's id."""
 
+REEMBED: Final = "reembed"
+"""The kind of the job that makes vectors by the present model; its subject is `vectors`."""
+
 TIDY: Final = "tidy"
 """The kind of the job that removes what deleted documents were cut into; its subject is `documents`."""
 

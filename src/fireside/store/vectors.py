@@ -72,15 +72,22 @@ async def chunk_ids(tx: Tx, scope: str) -> list[int]:
     return [int_of(row[0]) for row in rows]
 
 
-async def scopes(tx: Tx) -> list[str]:
-    """The scopes that have chunks, in order."""
-    found: list[str] = []
-    while True:
-        # One step through the index for each scope, rather than a look at all chunks.
-        rows = await tx.fetch("SELECT MIN(scope) FROM chunks WHERE scope > $1", found[-1] if found else "")
-        if rows[0][0] is None:
-            return found
-        found.append(str_of(rows[0][0]))
+async def next_scope(tx: Tx, after: str) -> str | None:
+    """The first scope after this one (in their order) that has vectors; None for no more."""
+    rows = await tx.fetch("SELECT MIN(scope) FROM chunk_vectors WHERE scope > $1", after)
+    return None if rows[0][0] is None else str_of(rows[0][0])
+
+
+async def next_chunked_scope(tx: Tx, after: str) -> str | None:
+    """The first scope after this one that has chunks, with vectors or without; None for no more."""
+    rows = await tx.fetch("SELECT MIN(scope) FROM chunks WHERE scope > $1", after)
+    return None if rows[0][0] is None else str_of(rows[0][0])
+
+
+async def changed(tx: Tx, scope: str) -> None:
+    """Gives a collection or an attachment another number, so that whoever keeps its vectors looks for new ones."""
+    await tx.execute("UPDATE collections SET change_seq = change_seq + 1 WHERE id = $1", scope)
+    await tx.execute("UPDATE documents SET change_seq = change_seq + 1 WHERE id = $1 AND collection_id IS NULL", scope)
 
 
 async def models(tx: Tx, scope: str) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from fireside.core.errors import FailedPreconditionError
+from fireside.core.errors import FailedPreconditionError, UnavailableError
 from fireside.core.ids import new_id
 from fireside.core.principal import Principal
 from fireside.gen.v1.document_pb2 import (
@@ -18,10 +18,12 @@ from fireside.gen.v1.document_pb2 import (
 )
 from fireside.knowledge.embedding import Embedder, EmbedderOptions
 from fireside.knowledge.index.exact import ExactIndex
-from fireside.knowledge.search import Found, Mode, Query, Search
+from fireside.knowledge.query import Mode, Query
+from fireside.knowledge.reembed import Reembed
+from fireside.knowledge.search import Found, Search
 from fireside.runners.catalog import Catalog
 from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
-from fireside.store import conversations, passages
+from fireside.store import conversations, jobs, passages, vectors
 from fireside.store.db import Database
 from fireside.store.tx import Tx
 from tests.library import ANNA, BERT, have_account, have_collection, have_document, ids_of
@@ -61,9 +63,9 @@ async def embed(db: Database, embedder: Embedder, document_id: str, scope: str =
         return await passages.without_vector(tx, document_id, version, MODEL, 100)
 
     rows = await db.read(lacking)
-    vectors = await embedder.passages([text for _, text in rows])
+    made = await embedder.passages([text for _, text in rows])
     index = ExactIndex(db)
-    await index.upsert(scope or document_id, MODEL, [(row[0], one) for row, one in zip(rows, vectors, strict=True)])
+    await index.upsert(scope or document_id, MODEL, [(row[0], one) for row, one in zip(rows, made, strict=True)])
     await index.aclose()
 
     async def stamp(tx: Tx) -> None:
@@ -179,8 +181,10 @@ async def test_a_group_opens_and_leaving_it_closes(db: Database, search: Search,
     await embed(db, embedder, document, scope)
     await have_account(db, BERT)
     group = new_id()
-    await execute(db, "INSERT INTO groups (id, name_folded, create_time, record) VALUES ($1, $1, 1, '')", group)
-    await execute(db, "INSERT INTO group_members (group_id, account_id) VALUES ($1, $2)", group, BERT.id)
+    await execute(db, "INSERT INTO groups (id, name_folded, revision, record) VALUES ($1, $1, 1, '')", group)
+    await execute(
+        db, "INSERT INTO group_members (group_id, account_id, by_provider) VALUES ($1, $2, 0)", group, BERT.id
+    )
     await shared(db, scope, group=group)
     for query in (Query(text="cat feline"), Query(text="cat feline", document_ids=[document])):
         assert texts(await search.search(BERT, query)) == ["the feline sleeps"]
@@ -367,3 +371,77 @@ async def test_the_account_alone_counts(db: Database, search: Search) -> None:
     await have_document(db, scope, ["feline"])
     assert (await search.search(Principal(id=ANNA.id), Query(text="feline"))).passages
     assert not (await search.search(Principal(id=""), Query(text="feline"))).passages
+
+
+async def test_the_old_model_serves_until_the_new_one_has_all(
+    db: Database, embedder: Embedder, meanings: MeaningRunner
+) -> None:
+    scope, other = await have_collection(db), await have_collection(db)
+    first = await have_document(db, scope, ["the feline sleeps", "taxes"], name="a")
+    second = await have_document(db, other, ["a kitten"], name="b")
+    await embed(db, embedder, first, scope)
+    await embed(db, embedder, second, other)
+    index = ExactIndex(db)
+    catalog = Catalog([ManagedRunner(meanings, ManagedOptions(failures_to_rest=0, retries=0))])
+    newer = Embedder(catalog, EmbedderOptions(model=f"{MODEL}-2", query_timeout=0.2))
+    reembed = Reembed(db, newer, index, lambda: None)
+    search = Search(db, newer, index)
+    query = Query(text="cat", mode=Mode.VECTOR)
+    assert not (await search.search(ANNA, query)).passages
+    await reembed.open()
+    assert set(texts(await search.search(ANNA, query))) == {"the feline sleeps", "taxes", "a kitten"}
+
+    async def job(tx: Tx) -> jobs.Job | None:
+        [lane] = await jobs.due(tx, [jobs.REEMBED])
+        return await jobs.take(tx, lane.name, [jobs.REEMBED], "us", 2**60)
+
+    taken = await db.write(job)
+    assert taken is not None
+    meanings.mood = "fail"
+    with pytest.raises(UnavailableError):
+        await reembed.run(taken)
+    meanings.mood = ""
+    await reembed.run(taken)
+    assert set(await models(db, scope) + await models(db, other)) == {f"{MODEL}-2"}
+    await db.write(lambda tx: jobs.done(tx, taken))
+    assert set(texts(await search.search(ANNA, query))) == {"the feline sleeps", "taxes", "a kitten"}
+    before = len(meanings.asked)
+    await reembed.open()
+    assert await db.read(lambda tx: jobs.get(tx, jobs.REEMBED, "vectors")) is None
+    assert len(meanings.asked) == before
+    await catalog.aclose()
+    await index.aclose()
+
+
+async def models(db: Database, scope: str) -> list[str]:
+    return list(await db.read(lambda tx: vectors.models(tx, scope)))
+
+
+async def test_half_a_change_of_the_model_goes_by_both(
+    db: Database, embedder: Embedder, meanings: MeaningRunner
+) -> None:
+    scope, other = await have_collection(db), await have_collection(db)
+    first = await have_document(db, scope, ["the feline sleeps"], name="a")
+    second = await have_document(db, other, ["a kitten"], name="b")
+    await embed(db, embedder, first, scope)
+    catalog = Catalog([ManagedRunner(meanings, ManagedOptions(failures_to_rest=0, retries=0))])
+    newer = Embedder(catalog, EmbedderOptions(model=f"{MODEL}-2"))
+    index = ExactIndex(db)
+    await index.upsert(
+        other, f"{MODEL}-2", list(zip(await ids_of(db, second), await newer.passages(["a kitten"]), strict=True))
+    )
+    await Reembed(db, newer, index, lambda: None).open()
+    found = await Search(db, newer, index).search(ANNA, Query(text="cat"))
+    assert set(texts(found)) == {"the feline sleeps", "a kitten"}
+    assert all(passage.similarity > 0.5 for passage in found.passages)
+    await catalog.aclose()
+    await index.aclose()
+
+
+async def test_without_a_model_nothing_is_asked_for(db: Database) -> None:
+    await have_document(db, await have_collection(db), ["feline"])
+    catalog = Catalog([])
+    reembed = Reembed(db, Embedder(catalog, EmbedderOptions()), None, lambda: None)
+    await reembed.open()
+    assert await db.read(lambda tx: jobs.get(tx, jobs.REEMBED, "vectors")) is None
+    await catalog.aclose()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fireside.edge.access import caller, incoming
 from fireside.edge.rpc.streams import answers, heartbeat_of
 from fireside.gen.v1 import knowledge_service_pb2 as pb
-from fireside.knowledge.search import Mode, Query
+from fireside.knowledge.query import Mode, Query
 from fireside.store.records import us_of
 
 if TYPE_CHECKING:

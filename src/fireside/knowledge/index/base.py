@@ -40,6 +40,10 @@ class VectorIndex(Protocol):
         """Removes vectors. Those of chunks that were deleted need not be: they go with the chunks."""
         ...
 
+    async def drop(self, model: str) -> None:
+        """Removes all vectors of a model."""
+        ...
+
     async def search_vector(
         self, model: str, scopes: Sequence[Scope], vector: bytes, limit: int, among: Sequence[int] = ()
     ) -> list[Near] | None:

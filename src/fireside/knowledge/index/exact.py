@@ -8,6 +8,7 @@ end on; what came out of order, and what is gone, is found by comparing the ids 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from fireside.knowledge.index import matrix
 from fireside.knowledge.index.base import Near
 from fireside.store import vectors as stored
 
+logger = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from fireside.store.tx import Tx
 
 _PAGE: Final = 2_000
+# A statement on SQLite holds up everybody else.
+_DROPPED_AT_ONCE: Final = 500
 # So many times as many are ranked by what is stored as are asked for: the top ten by 8 bits have the true nine or ten.
 _SHORTLIST: Final = 3
 
@@ -47,11 +52,18 @@ class ExactOptions:
     threads: int = 1
 
 
+def _told(task: asyncio.Task[None]) -> None:
+    """Whoever searches next begins anew; this one failed with nobody waiting."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.warning("Vectors could not be read: %s", error)
+
+
 class _Held:
     """What is in memory of one scope and model."""
 
     def __init__(self) -> None:
         self.matrix: Matrix = matrix.EMPTY
+        self.loaded = False
         self.stamp: int | None = None
         self.lock = asyncio.Lock()
         self.compared = 0.0
@@ -90,6 +102,20 @@ class ExactIndex:
             async with held.lock:
                 held.matrix = matrix.without(held.matrix, np.array(chunk_ids, np.int64))
 
+    async def drop(self, model: str) -> None:
+        """See the seam."""
+        scope: str | None = ""
+        while (scope := await self._db.read(lambda tx, after=scope: stored.next_scope(tx, after or ""))) is not None:
+            while await self._db.write(lambda tx, name=scope: stored.drop(tx, name, model, _DROPPED_AT_ONCE)):
+                pass
+        for key in [key for key in self._held if key[1] == model]:
+            del self._held[key]
+
+    def changed(self, scope: str, model: str) -> None:
+        """What is kept of a scope is looked after at its next search, since somebody here has stored vectors."""
+        if (held := self._held.get((scope, model))) is not None:
+            held.stamp = None
+
     async def search_vector(
         self, model: str, scopes: Sequence[Scope], vector: bytes, limit: int, among: Sequence[int] = ()
     ) -> list[Near] | None:
@@ -99,7 +125,9 @@ class ExactIndex:
             _, pending = await asyncio.wait(late, timeout=self._options.patience)
             for task in set(late) - pending:
                 task.result()
-            if any(self._held[scope.id, model].stamp is None for scope in scopes if (scope.id, model) in self._held):
+            for task in pending:
+                task.add_done_callback(_told)
+            if any(not self._held[scope.id, model].loaded for scope in scopes if (scope.id, model) in self._held):
                 return None
         held = {scope.id: self._held[scope.id, model].matrix for scope in scopes if (scope.id, model) in self._held}
         threads = self._options.threads
@@ -137,7 +165,7 @@ class ExactIndex:
         async with held.lock:
             if held.stamp == scope.stamp:
                 return
-            first = held.stamp is None
+            first = not held.loaded
             await self._read_on(model, scope.id, held, held.matrix.last)
             if first:
                 held.compared = time.monotonic()
@@ -145,7 +173,7 @@ class ExactIndex:
                 await self._compare(model, scope.id, held)
             else:
                 self._compare_later(model, scope.id, held)
-            held.stamp = scope.stamp
+            held.stamp, held.loaded = scope.stamp, True
         self._evict()
 
     async def _read_on(self, model: str, scope: str, held: _Held, after: int) -> None:
@@ -174,6 +202,7 @@ class ExactIndex:
 
         task = asyncio.create_task(run(), name=f"compare vectors of {scope}")
         self._tasks.add(task)
+        task.add_done_callback(_told)
         task.add_done_callback(self._tasks.discard)
 
     async def _compare(self, model: str, scope: str, held: _Held) -> None:
