@@ -21,6 +21,9 @@ export interface SourceTextOptions {
 const PAGE = 24;
 const ABOVE = 6;
 
+/** Where in a passage its own heading may stand. */
+const LEAD = 300;
+
 const START: SourceTextState = {
   phase: "loading",
   passages: [],
@@ -103,10 +106,16 @@ export class DocumentText extends Store<SourceTextState> implements SourceText {
 /** The passages with the headings that change between them. */
 function views(passages: readonly Passage[], source: SourceRef): readonly SourcePassage[] {
   let under: readonly string[] = [];
+  let above = "";
   return passages.map(({ ordinal, page, headings, text }) => {
     const shared = headings.findIndex((heading, level) => heading !== under[level]);
-    const fresh = shared < 0 ? [] : headings.slice(shared).map((heading, at) => ({ level: shared + at, text: heading }));
+    // Many a heading is part of a passage, of the one before or of this one.
+    const said = `${above}\n${text.slice(0, LEAD)}\n`;
+    const fresh = (shared < 0 ? [] : headings.slice(shared))
+      .map((heading, at) => ({ level: shared + at, text: heading }))
+      .filter((heading) => !said.includes(`\n${heading.text}\n`));
     under = headings;
+    above = `\n${text}`;
     return { ordinal, page, headings: fresh, text, cited: source.quote !== "" && ordinal === source.ordinal };
   });
 }

@@ -18,6 +18,8 @@ export class TestKnowledge {
   readonly shares: CollectionShare[] = [];
   readonly searches: SearchKnowledgeRequest[] = [];
   found: Passage[] = [];
+  /** Documents that uploads made. */
+  arrived: (id: string) => Document | undefined = () => undefined;
   #seq = 0n;
 
   collection(init: MessageInitShape<typeof CollectionSchema>): Collection {
@@ -74,6 +76,14 @@ export class TestKnowledge {
     return { documents, nextPageToken: to < all.length ? String(to) : "", changeSeq: this.#seq };
   }
 
+  /** The passages of a document, as `found` has them. */
+  read(id: string, first: number, limit: number) {
+    const document = this.documents.get(id);
+    if (document === undefined) throw new ConnectError("no such document", Code.NotFound);
+    const all = this.found.filter(({ documentId }) => documentId === id);
+    return { document, passages: all.slice(first, first + (limit || 50)), total: all.length };
+  }
+
   remove(id: string) {
     if (!this.documents.delete(id)) throw new ConnectError("gone", Code.NotFound);
     return {};
@@ -115,6 +125,13 @@ export function serveKnowledge(router: ConnectRouter, book: TestKnowledge, unary
     listDocuments: (r, c) => unary("listDocuments", c, () => book.list(r)),
     listDocumentVersions: (r, c) =>
       unary("listDocumentVersions", c, () => ({ versions: [{ version: 1, fileId: `f-${r.documentId}`, size: 3n, authorName: "Ann" }] })),
+    getDocument: (r, c) =>
+      unary("getDocument", c, () => {
+        const document = book.documents.get(r.documentId) ?? book.arrived(r.documentId);
+        if (document === undefined) throw new ConnectError("no such document", Code.NotFound);
+        return { document: clone(DocumentSchema, document) };
+      }),
+    readDocument: (r, c) => unary("readDocument", c, () => book.read(r.documentId, r.firstOrdinal, r.limit)),
     deleteDocument: (r, c) => unary("deleteDocument", c, () => book.remove(r.documentId)),
     retryDocument: (r, c) => unary("retryDocument", c, () => book.retry(r.documentId)),
     searchKnowledge: (r, c) => unary("searchKnowledge", c, () => book.search(r)),

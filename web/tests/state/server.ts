@@ -18,7 +18,7 @@ import {
   type Generation,
   type GenerationSpec,
 } from "../../src/gen/fireside/v1/generation_pb.ts";
-import { FinishReason, MessageSchema, MessageState, Role, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
+import { FinishReason, MessageSchema, MessageState, PartSchema, Role, type Message } from "../../src/gen/fireside/v1/message_pb.ts";
 import { ModelSchema, ModelState } from "../../src/gen/fireside/v1/model_pb.ts";
 import { EMPTY_FOLD, fold } from "../../src/state/fold.ts";
 import { TestAuth } from "./auth-service.ts";
@@ -69,6 +69,8 @@ export class TestServer {
     this.transport = createRouterTransport((router) => {
       serve(router, this);
     });
+    const finished = () => [...this.uploads.finished.values()];
+    this.knowledge.arrived = (id) => finished().find(({ document }) => document?.id === id)?.document;
   }
 
   // ---- what a test does ----
@@ -118,6 +120,12 @@ export class TestServer {
     const event = create(EventSchema, { kind: { case: "heartbeat", value: create(HeartbeatSchema, heartbeat) } });
     this.beats.push({ generationId, events: [event] });
     this.#ring();
+  }
+
+  /** Adds a whole part. */
+  put(generationId: string, partIndex: number, part: MessageInitShape<typeof PartSchema>): void {
+    const value = create(PartSchema, part);
+    this.#append(generationId, { case: "delta", value: { partIndex, change: { case: "part", value } } });
   }
 
   reason(generationId: string, text: string, partIndex = 0): void {
@@ -222,6 +230,17 @@ export class TestServer {
     const record = create(ConversationSchema, { id: conversationId, title, model, etag, ...times });
     this.conversations.set(conversationId, record);
     this.announce({ case: "conversationCreated", value: clone(ConversationSchema, record) });
+  }
+
+  /** Has collections searched for each answer; makes the conversation if there is none. */
+  search(id: string, collectionIds: readonly string[]): Conversation {
+    if (!this.conversations.has(id)) {
+      const time = this.now();
+      const record = create(ConversationSchema, { id, etag: this.#etag(), createTime: time, updateTime: time });
+      this.conversations.set(id, record);
+      this.announce({ case: "conversationCreated", value: clone(ConversationSchema, record) });
+    }
+    return this.change(id, { collectionIds: [...collectionIds] });
   }
 
   change(id: string, change: Partial<Omit<Conversation, "$typeName">>): Conversation {

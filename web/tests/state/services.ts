@@ -110,6 +110,10 @@ class Services {
           this.server.announce({ case: "conversationCreated", value: conversation });
           return { conversation };
         }),
+      setConversationCollections: (r: Named & { collectionIds: string[] }, c: HandlerContext) =>
+        this.unary("setConversationCollections", c, () => ({
+          conversation: this.server.search(r.conversationId, r.collectionIds),
+        })),
       selectBranch: (r: { messageId: string }, c: HandlerContext) =>
         this.unary("selectBranch", c, () => {
           let message = this.server.messages.get(r.messageId);

@@ -13,7 +13,7 @@ function labelOf({ number, title, page }: CitationView): string {
 
 /** The name of a source, with its page. */
 export function placeOf({ title, page }: CitationView): string {
-  return page > 0 ? `${title}, ${t("cite.page", { page: String(page) })}` : title;
+  return page > 0 ? `${title} · ${t("cite.page", { page: String(page) })}` : title;
 }
 
 /** What follows a text that was copied. */
