@@ -107,9 +107,9 @@ class BadLine:
             self.tally.carried += len(data)
             if self.faults.rate:
                 free = max(free, loop.time()) + len(data) / self.faults.rate
-                carried = loop.create_future()
-                loop.call_at(free, carried.set_result, None)
-                await carried
+                carried = asyncio.Event()
+                loop.call_at(free, carried.set)
+                await carried.wait()
             writer.write(data[:left])
             left -= len(data)
             if left < 0:
