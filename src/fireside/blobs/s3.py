@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _MOST_PARTS = 10_000
 _MOST_KNOWN = 1_000
+_LOOK_SECONDS = 5.0
 _GONE = frozenset(("404", "NoSuchKey", "NotFound", "NoSuchUpload"))
 _TAKEN = frozenset(("412", "PreconditionFailed"))
 _ONLY_NEW: Mapping[str, str] = {"IfNoneMatch": "*"}
@@ -88,7 +89,14 @@ async def open_s3(options: S3Options, staging: Path, stack: AsyncExitStack) -> S
             aws_access_key_id=options.access_key or None, aws_secret_access_key=options.secret_key or None,
         )
     )  # fmt: skip
-    return S3Blobs(client, options, staging, (ClientError, BotoCoreError, OSError, TimeoutError))
+    errors = (ClientError, BotoCoreError, OSError, TimeoutError)
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            await client.head_bucket(Bucket=options.bucket)
+    except errors as error:
+        # It may be away for now: the rest of the server works without it.
+        logger.warning("The bucket %s cannot be used, and files not until it can: %s", options.bucket, error)
+    return S3Blobs(client, options, staging, errors)
 
 
 class S3Blobs:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fireside.blobs.local import LocalBlobs
 from fireside.blobs.s3 import S3Options, open_s3
+from fireside.core.errors import FailedPreconditionError
 from fireside.files.downloads import Downloads
 from fireside.files.finish import Finisher
 from fireside.files.options import Options
@@ -53,7 +54,8 @@ class Files(NamedTuple):
 async def open_files(db: Database, options: FilesOptions, limits: Limits | None, stack: AsyncExitStack) -> Files:
     """Opens them; `stack` closes them in reverse. Without `limits` everybody may keep any number of bytes.
 
-    Raises OSError when the folder cannot be used, and FailedPreconditionError (EXTRA_MISSING) without the extra `s3`.
+    Raises FailedPreconditionError: the folder cannot be used (BLOB_STORE_UNUSABLE), or the extra `s3` is not installed
+    (EXTRA_MISSING).
     """
     return await open_on(db, await _open_blobs(options, stack), options.options, _quota(limits), stack)
 
@@ -78,7 +80,12 @@ async def _open_blobs(options: FilesOptions, stack: AsyncExitStack) -> BlobStore
     if parts.scheme == "s3":
         place = replace(options.s3, bucket=parts.netloc, prefix=parts.path.strip("/"))
         return await open_s3(place, options.data_dir / "staging", stack)
-    return LocalBlobs(Path(options.blob_store))
+    try:
+        return LocalBlobs(Path(options.blob_store))
+    except OSError as error:
+        raise FailedPreconditionError(
+            "BLOB_STORE_UNUSABLE", f"Files cannot be kept in {options.blob_store}: {error.strerror or error}."
+        ) from error
 
 
 def _quota(limits: Limits | None) -> Callable[[Principal], int]:

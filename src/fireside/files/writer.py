@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from fireside.files.hashing import Running
     from fireside.files.pens import Pen
 
-_BATCH_BYTES = 4 * 1024 * 1024
-_WAITING_BYTES = 4 * 1024 * 1024
+_BATCH_BYTES = 2 * 1024 * 1024
+_WAITING_BYTES = 2 * 1024 * 1024
 
 
 class Writer:
