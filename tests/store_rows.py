@@ -12,6 +12,7 @@ from fireside.store.db import Database
 from fireside.store.generations import Lease, LogBatch, StoredGeneration
 from fireside.store.records import timestamp_of
 from fireside.store.tx import Tx
+from tests.knowledge_rows import fill_knowledge
 
 OWNER = "local"
 LEASE = Lease(holder="run-1", until_us=2_000)
@@ -102,6 +103,7 @@ async def fill(db: Database) -> None:
         await runners.insert(tx, runner_spec("shed"), b"\0sealed")
         await runners.reorder(tx, ["local", "shed"])
         await runners.put_alias(tx, ModelAlias(alias="fast", targets=["shed/qwen3:8b"]))
+        await fill_knowledge(tx)
 
     await db.write(body)
 

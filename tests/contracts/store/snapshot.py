@@ -56,7 +56,7 @@ def dump(path: Path) -> Rows:
         "accounts", "conversations", "messages", "generations", "generation_events", "account_events", "requests",
         "runners", "runner_positions", "model_aliases", "sessions", "api_keys", "passkeys", "recovery_codes",
         "one_time_tokens", "groups", "group_members", "shares", "usage", "audit_events", "server_policy", "counters",
-        "collections", "collection_shares", "uploads", "blobs", "files", "documents", "document_versions",
+        "collections", "collection_shares", "blobs", "uploads", "files", "documents", "document_versions",
         "conversation_files", "chunks", "chunk_vectors", "jobs",
     )  # fmt: skip
     present = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -23,6 +23,7 @@ from fireside.store.revisions import HEAD, REVISIONS
 from fireside.store.tx import Tx, Value
 from fireside.store.urls import sqlite_url
 from tests.contracts.store.snapshot import DATA, SQLITE_STRUCTURE, load, postgres_structure
+from tests.knowledge_rows import check_knowledge
 from tests.store_rows import check_filled, check_runners, fill
 
 
@@ -42,6 +43,7 @@ async def test_what_is_stored_now_is_what_the_check_expects(db: Database) -> Non
     await fill(db)
     await check_filled(db)
     await check_runners(db)
+    await check_knowledge(db)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -53,6 +55,8 @@ async def test_rows_of_every_revision_survive_the_upgrade(empty_database_url: st
     await check_filled(db)
     if "runners" in rows:
         await check_runners(db)
+    if rows.get("collections"):
+        await check_knowledge(db)
     await db.close()
 
 
