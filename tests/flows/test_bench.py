@@ -99,3 +99,16 @@ def test_what_is_wrong_is_told(tmp_path: Path, flags: tuple[str, ...], code: int
     assert Path(FIRESIDE).exists()
     found, _, err = fireside(tmp_path, "bench", "stream", *flags)
     assert (found, said in err) == (code, True), err
+
+
+@pytest.mark.slow
+def test_every_door_of_files_is_measured(tmp_path: Path) -> None:
+    code, out, err = fireside(tmp_path, "bench", "upload", "--megabytes", "3", "--json", "u.json")
+    assert code == 0, err
+    rows = json.loads((tmp_path / "u.json").read_text())["rows"]
+    assert [row["door"] for row in rows] == [
+        "floor, HTTP/1.1", "floor, HTTP/2", "ByteStream", "GET, HTTP/1.1", "ByteStream, reading", "tus, HTTP/1.1",
+        "UploadService in pieces, HTTP/1.1",
+    ]  # fmt: skip
+    assert all(row["megabytes_per_second"] > 0 for row in rows)
+    assert out.count("| ") > 30
