@@ -1,7 +1,8 @@
 """Makes one ranking of two, and chooses what is shown of it. Pure.
 
 Scores of words and of vectors cannot be compared, and so their ranks are: each list gives a passage its weight over its
-rank (reciprocal rank fusion).
+rank (reciprocal rank fusion). Words give that only in the measure in which a passage has those of the question: what
+shares a single one with it must not push aside what means the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Weights:
 
     text: float = 1.0
     vector: float = 1.0
-    smooth: float = 60.0
+    smooth: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,19 @@ class Candidate:
     words: frozenset[str]
 
 
-def fuse(text: Sequence[int], vector: Sequence[int], weights: Weights) -> list[tuple[int, float]]:
-    """All ids of both rankings (the best first) with their scores, the best first; the smaller id where they are equal."""
+def fuse(
+    text: Sequence[int], vector: Sequence[int], weights: Weights, overlaps: Mapping[int, float] | None = None
+) -> list[tuple[int, float]]:
+    """All ids of both rankings (the best first) with their scores, the best first; the smaller id where they are equal.
+
+    `overlaps` say how much of what a question's words tell is in a passage, 0 to 1. They count where there are vectors.
+    """
     scores: dict[int, float] = {}
-    for ids, weight in ((text, weights.text), (vector, weights.vector)):
-        for rank, chunk_id in enumerate(ids, 1):
-            scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (weights.smooth + rank)
+    for rank, chunk_id in enumerate(text, 1):
+        part = overlaps.get(chunk_id, 0.0) if overlaps is not None and vector else 1.0
+        scores[chunk_id] = weights.text * part / (weights.smooth + rank)
+    for rank, chunk_id in enumerate(vector, 1):
+        scores[chunk_id] = scores.get(chunk_id, 0.0) + weights.vector / (weights.smooth + rank)
     return sorted(scores.items(), key=lambda found: (-found[1], found[0]))
 
 

@@ -18,7 +18,7 @@ from fireside.gen.v1.document_pb2 import Highlight, Passage
 from fireside.knowledge.fusion import Candidate, Weights, choose, fuse
 from fireside.knowledge.index.base import Scope
 from fireside.knowledge.query import Mode, Query
-from fireside.knowledge.relevance import Evidence, relevant
+from fireside.knowledge.relevance import Evidence, levels_of, relevant
 from fireside.knowledge.survey import Ground, survey
 from fireside.knowledge.terms import highlights, query_terms, terms
 from fireside.store import found_passages, word_search
@@ -100,11 +100,11 @@ class Search:
                 return Found(pending=ground.pending)
             vectors = await self._vectors(query, ground, asking)
             near = await self._near(ground, vectors, depth)
-            ranking = fuse([one for one, _ in matches.ranked], [one.chunk_id for one in near], self._options.weights)
-            passages = await self._read(account, ground, ranking)
+            ids = list(dict.fromkeys([*(one for one, _ in matches.ranked), *(one.chunk_id for one in near)]))
+            passages = await self._read(account, ground, ids)
             similar = await self._similarities(ground, vectors, near, list(passages))
-            known = _Known(wanted, matches, similar, ground.pending)
-            found = await asyncio.to_thread(self._result, query, ranking, passages, known)
+            known = _Known(wanted, matches, near, similar, ground.pending)
+            found = await asyncio.to_thread(self._result, query, passages, known)
             shallow = len(matches.ranked) < depth and len(near) < depth
             if len(found.passages) >= query.limit or shallow or query.relevant_only or round_number == _ROUNDS - 1:
                 break
@@ -180,22 +180,19 @@ class Search:
             if ground.models.get(scope, self._embedder.model) == model
         ]
 
-    async def _read(self, account: str, ground: Ground, ranking: Sequence[tuple[int, float]]) -> dict[int, Passage]:
-        ids = [chunk_id for chunk_id, _ in ranking]
-
+    async def _read(self, account: str, ground: Ground, ids: Sequence[int]) -> dict[int, Passage]:
         async def body(tx: Tx) -> dict[int, Passage]:
             return await found_passages.read(tx, account, ids, ground.areas)
 
         return await self._db.read(body)
 
-    def _result(
-        self, query: Query, ranking: Sequence[tuple[int, float]], passages: Mapping[int, Passage], known: _Known
-    ) -> Found:
+    def _result(self, query: Query, passages: Mapping[int, Passage], known: _Known) -> Found:
         """In a thread: cutting some dozens of passages into words takes milliseconds."""
         words = {chunk_id: frozenset(terms(whole_text(passage))) for chunk_id, passage in passages.items()}
+        evidence = known.evidence(words)
+        ranking = known.ranking(evidence, self._options.weights)
         if query.relevant_only:
-            evidence = {chunk_id: known.evidence(chunk_id, words[chunk_id]) for chunk_id in passages}
-            kept = relevant(evidence)
+            kept = relevant(evidence, levels_of(self._embedder.model))
             passages = {chunk_id: passage for chunk_id, passage in passages.items() if chunk_id in kept}
         candidates = {chunk_id: Candidate(passages[chunk_id].document_id, words[chunk_id]) for chunk_id in passages}
         chosen = choose([chunk_id for chunk_id, _ in ranking], candidates, query.limit, self._options.per_document)
@@ -215,16 +212,26 @@ class _Known:
 
     wanted: Sequence[str]
     matches: Matches
+    near: Sequence[Near]
     similar: Mapping[int, float]
     pending: int
 
-    def evidence(self, chunk_id: int, words: frozenset[str]) -> Evidence:
-        """What speaks for a passage: how near it is, and how much of what the query's words tell is in it."""
+    def evidence(self, words: Mapping[int, frozenset[str]]) -> dict[int, Evidence]:
+        """What speaks for passages: how near they are, and how much of what the query's words tell is in them."""
         frequencies = self.matches.frequencies or {}
         telling = {term: word_search.idf(frequencies.get(term, 0), self.matches.total) for term in self.wanted}
-        total = sum(telling.values())
-        overlap = sum(weight for term, weight in telling.items() if term in words) / total if total else 0.0
-        return Evidence(self.similar.get(chunk_id), overlap)
+        total = sum(telling.values()) or 1.0
+        return {
+            chunk_id: Evidence(
+                self.similar.get(chunk_id), sum(weight for term, weight in telling.items() if term in has) / total
+            )
+            for chunk_id, has in words.items()
+        }
+
+    def ranking(self, evidence: Mapping[int, Evidence], weights: Weights) -> list[tuple[int, float]]:
+        """Both rankings as one."""
+        overlaps = {chunk_id: one.overlap for chunk_id, one in evidence.items()}
+        return fuse([one for one, _ in self.matches.ranked], [one.chunk_id for one in self.near], weights, overlaps)
 
 
 def _merged(every: Sequence[Matches], depth: int) -> Matches:
