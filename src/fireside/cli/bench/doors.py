@@ -141,7 +141,8 @@ class Doors:
                 request_serializer=ReadRequest.SerializeToString,
                 response_deserializer=ReadResponse.FromString,
             )
-            async for answer in read(ReadRequest(resource_name=f"files/{file_id}")):
+            answers = read(ReadRequest(resource_name=f"files/{file_id}"))
+            async for answer in answers:
                 size += len(answer.data)
         if size != self.payload.size:
             raise CommandError(f"The read had {size} bytes.")
