@@ -27,6 +27,7 @@ from fireside.gen.v1.share_service_pb2 import CreateShareRequest
 from fireside.store import audit_events, generations
 from fireside.store.audit_events import Filter
 from tests.accounts import ADMIN, PASSWORD, AccountsServer, Person, accounts_server
+from tests.knowledge_calls import bring, have_collection
 from tests.own_calls import bearer_refused, browse, call, deeds, end_of, half_an_hour_later, publicly_refused, refused
 from tests.rig import send
 from tests.served import serve
@@ -75,7 +76,14 @@ async def test_all_of_an_account_comes_along_and_nothing_of_others(
     key = await call(ann, "CreateApiKey", pb.CreateApiKeyRequest(name="build"))
     recipient = CreateShareRequest(conversation_id=live, email="ben@example.org", role=SHARE_ROLE_VIEWER)
     await call(ann, "CreateShare", recipient)
+    async with ann.caller() as client:
+        collection = await have_collection(client)
+        document = await bring(client, b"of hers", collection_id=collection.id)
     files = await exported(ann, kind)
+    assert [each["name"] for each in files["collections.json"]] == ["Papers"]
+    assert [(each["id"], each["collectionId"], each["name"]) for each in files["documents.json"]] == [
+        (document.id, collection.id, "notes.md")
+    ]
     assert set(files) == {
         "account.json",
         "groups.json",
@@ -83,6 +91,8 @@ async def test_all_of_an_account_comes_along_and_nothing_of_others(
         "api_keys.json",
         "passkeys.json",
         "shares.json",
+        "collections.json",
+        "documents.json",
         "audit_events.json",
         f"conversations/{live}.json",
         f"conversations/{deleted}.json",

@@ -31,6 +31,7 @@ _CONVERSATIONS_AT_ONCE: Final = 50
 _SIZES_AT_ONCE: Final = 500
 _BATCH_BYTES: Final = 1024 * 1024
 _EVENTS_AT_ONCE: Final = 100
+_DOCUMENTS_AT_ONCE: Final = 200
 _PIECE_BYTES: Final = 64 * 1024
 _LARGEST_PIECE: Final = 256 * 1024
 
@@ -69,6 +70,9 @@ class Exports:
         async with aclosing(self._audit_events(archive, principal, newest)) as steps:
             async for _ in steps:
                 yield
+        async with aclosing(self._documents(archive, principal)) as steps:
+            async for _ in steps:
+                yield
         after = ""
         while found := await self._db.read(
             lambda tx, after=after: exports.conversations(tx, principal.id, after, _CONVERSATIONS_AT_ONCE)
@@ -87,6 +91,18 @@ class Exports:
         ):
             after = events[-1].number
             await asyncio.to_thread(archive.items, events)
+            yield
+        archive.end("\n]\n")
+
+    async def _documents(self, archive: _Archive, principal: Principal) -> AsyncGenerator[None]:
+        """What documents there are. Their files are downloaded one by one: an archive of them all might have no end."""
+        archive.begin("documents.json", "[")
+        after = ""
+        while found := await self._db.read(
+            lambda tx, after=after: exports.documents(tx, principal.id, after, _DOCUMENTS_AT_ONCE)
+        ):
+            after = found[-1].id
+            await asyncio.to_thread(archive.items, found)
             yield
         archive.end("\n]\n")
 
@@ -176,6 +192,7 @@ async def _small(tx: Tx, principal: Principal) -> dict[str, str]:
         "api_keys.json": _list(await api_keys.of_owner(tx, principal.id)),
         "passkeys.json": _list([each.passkey for each in await second_factors.passkeys(tx, principal.id)]),
         "shares.json": _list(await shares.of_account(tx, principal.id)),
+        "collections.json": _list(await exports.collections(tx, principal.id)),
     }
 
 
