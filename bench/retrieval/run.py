@@ -32,7 +32,8 @@ from fireside.knowledge.chunk import Chunk, Cutter
 from fireside.knowledge.extract.base import Limits
 from fireside.knowledge.extract.sandbox import extract
 from fireside.knowledge.index.exact import ExactIndex
-from fireside.knowledge.search import Mode, Query, Search
+from fireside.knowledge.query import Mode, Query
+from fireside.knowledge.search import Search
 from fireside.knowledge.terms import terms
 from fireside.store import collections, documents, files, passages
 from fireside.store.db import Database, open_database
