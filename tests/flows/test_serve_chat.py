@@ -261,3 +261,19 @@ def test_a_terminal_gets_a_conversation(folder: Path, server: ServerProcess) -> 
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def test_files_and_collections_are_brought_along(server: ServerProcess, folder: Path) -> None:
+    (folder / "fires.md").write_text("# Fires\n\nPour water on the embers until the hissing stops.\n")
+    code, _, err = fireside(
+        folder, "upload", "--url", server.url, "fires.md", "--collection", "Nature", "--create", "--wait"
+    )
+    assert code == 0, err
+    question = "Do I pour water on embers?"
+    for brought in (("--attach", "fires.md"), ("--collection", "nature")):
+        code, out, err = fireside(folder, "chat", "--url", server.url, "--model", "scripted/echo", *brought, question)
+        assert (code, err) == (0, "")
+        assert "[1] (fires.md, Fires)\nPour water on the embers" in out
+        assert question in out
+    code, _, err = fireside(folder, "chat", "--url", server.url, "--collection", "Nowhere", question)
+    assert (code, "There is no collection called Nowhere. There are: Nature." in err) == (1, True)

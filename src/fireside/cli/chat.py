@@ -26,6 +26,8 @@ fireside chat "What is a monad?"
 fireside chat                                 (a conversation; /help lists its commands)
 git diff | fireside chat "Review this:" -
 fireside chat --conversation last "And in Haskell?"
+fireside chat --attach report.pdf "What does it say about costs?"
+fireside chat --collection Manuals "How do I change the battery?"
 fireside chat --url https://box.lan:8443 --tls-ca ca.pem --list-models
 """
 _HELP = """\
@@ -42,10 +44,18 @@ Ctrl+C stops an answer."""
 @click.option(
     "--conversation", default="", metavar="ID", help="Conversation to go on with; `last` for the one used last."
 )
+@click.option(
+    "--attach", multiple=True, metavar="PATH",
+    help="File, or folder of files, to attach to the first question; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--collection", "collections", multiple=True, metavar="NAME",
+    help="Collection to answer from, by its name or id; may be repeated.",
+)  # fmt: skip
 @click.option("--list-models", is_flag=True, help="List the models and leave.")
 @setting_flags(CLIENT_SETTINGS)
 @config_flag
-def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | None) -> None:
+def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | tuple[str, ...] | None) -> None:
     """Ask a running server, in the terminal.
 
     With a QUESTION it prints the answer and leaves; `-` in it stands for the standard input. Without one it opens a
@@ -60,7 +70,7 @@ def chat(question: tuple[str, ...], file: Path | None, **options: str | bool | N
     carry_out(lambda: _run(config, options, asked))
 
 
-def _run(config: ClientConfig, options: Mapping[str, str | bool | None], question: str) -> int:
+def _run(config: ClientConfig, options: Mapping[str, str | bool | tuple[str, ...] | None], question: str) -> int:
     """The exit code."""
     with asyncio.Runner() as runner:
         talk = runner.run(_begin(config, str(options["model"])))
@@ -68,6 +78,7 @@ def _run(config: ClientConfig, options: Mapping[str, str | bool | None], questio
             if options["list_models"]:
                 _print_models(runner, talk)
                 return 0
+            runner.run(_bring(config, talk, options))
             if not question:
                 _interactive(runner, talk, str(options["conversation"]))
                 return 0
@@ -92,6 +103,19 @@ async def _begin(config: ClientConfig, model: str) -> Talk:
     from fireside.cli.talk import Talk
 
     return Talk(open_link(config), model, raw=not sys.stdout.isatty())
+
+
+async def _bring(config: ClientConfig, talk: Talk, options: Mapping[str, str | bool | tuple[str, ...] | None]) -> None:
+    """Raises CommandError."""
+    attach, names = options["attach"], options["collections"]
+    if not attach and not names:
+        return
+    from fireside.cli.bringing import collection_parts, file_parts
+
+    if isinstance(names, tuple):
+        talk.searched = await collection_parts(talk.link, names)
+    if isinstance(attach, tuple):
+        talk.attached = await file_parts(talk.link, config, attach)
 
 
 def _resume(runner: asyncio.Runner, talk: Talk, conversation: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
@@ -44,6 +44,11 @@ class Talk:
     conversation: str = ""
     head: str = ""
     raw: bool = False
+    searched: list[Part] = field(default_factory=list[Part])
+    """The collections that each question is answered from."""
+
+    attached: list[Part] = field(default_factory=list[Part])
+    """The files that go with the next question."""
 
     async def open(self, conversation: str) -> str:
         """Goes on with a conversation (`last` for the one that was used last). Returns its title. Raises CommandError."""
@@ -78,12 +83,16 @@ class Talk:
         Ctrl+C stops the answer at the server; a second one leaves it running there (CancelledError).
         Raises CommandError.
         """
+        # A message that follows another finds the files of the conversation by itself.
+        brought, self.attached = [*self.attached, *self.searched], []
         spec = GenerationSpec(
             generation_id=new_id(),
             conversation_id=self.conversation or new_id(),
             answer_id=new_id(),
             model=self.model,
-            send=SendInput(message_id=new_id(), parent_id=self.head, parts=[Part(text=TextPart(text=question))]),
+            send=SendInput(
+                message_id=new_id(), parent_id=self.head, parts=[*brought, Part(text=TextPart(text=question))]
+            ),
         )
         screen = Screen(raw=self.raw)
         answering = asyncio.create_task(follow(self.link, spec, screen, _PATIENCE), name="answer")
