@@ -74,7 +74,8 @@ def joined(files: list[Path], pages: int, to: Path) -> Path:
     sources: list[Any] = [pypdfium2.PdfDocument(path) for path in files]
     while len(whole) < pages:
         for source in sources:
-            whole.import_pages(source, with_text(source)[: max(pages - len(whole), 0)])
+            if some := with_text(source)[: pages - len(whole)]:
+                whole.import_pages(source, some)
     whole.save(to)
     return to
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fireside.core.errors import FiresideError, InvalidArgumentError, UnimplementedError
+from fireside.core.errors import FailedPreconditionError, FiresideError, InvalidArgumentError, UnimplementedError
 from fireside.knowledge.chunk import Cutter
 from fireside.knowledge.extract import kinds
 from fireside.knowledge.extract.base import Block, Extracted, Limits, Source
@@ -178,3 +178,11 @@ def test_an_extra_that_is_missing_is_named() -> None:
     error: FiresideError = extra_missing("ocr", "Reading pictures")
     assert isinstance(error, UnimplementedError)
     assert "fireside[ocr]" in error.message
+
+
+@needs_ocr
+async def test_pictures_that_there_is_no_room_for_are_told_as_such() -> None:
+    [picture] = [path for path in SAMPLES if path.name == "picture.png"]
+    with pytest.raises(FailedPreconditionError) as failed:
+        await read(picture, limits=Limits(memory_bytes=256 * 1024 * 1024))
+    assert failed.value.reason == "EXTRACT_MEMORY"

@@ -13,6 +13,7 @@ _TRAILING = re.compile(r"[^\S\n]+(?=\n)")
 CJK = "\u1100-\u11ff\u2e80-\u303f\u3040-\u31ff\u3200-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 """What is written without spaces and full width, for a class of a regular expression."""
 _WIDE = re.compile(f"[{CJK}]")
+_FIRST_WIDE = "\u1100"
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7ff]")
 _SOFT_HYPHENS = ("\ufffe", "\x02", "\u00ad")
 
@@ -53,7 +54,12 @@ def join(before: str, after: str) -> str:
         return before[:-1] + after if _continues(before[:-1], first) else f"{before[:-1]}-{after}"
     if last in "-\u2010" and len(before) > 1 and before[-2].isalpha():
         return before[:-1] + after if _continues(before[:-1], first) else before + after
-    if _WIDE.match(last) and _WIDE.match(first) and not (_HANGUL.match(last) and _HANGUL.match(first)):
+    if (
+        last >= _FIRST_WIDE <= first
+        and _WIDE.match(last)
+        and _WIDE.match(first)
+        and not (_HANGUL.match(last) and _HANGUL.match(first))
+    ):
         return before + after
     return f"{before} {after}"
 

@@ -26,8 +26,12 @@ def read(pixels: Any) -> list[str]:
 
 @cache
 def _engine() -> Any:
-    # An extra, whose package has no types.
-    library: Any = import_module("rapidocr_onnxruntime")
+    try:
+        # An extra, whose package has no types.
+        library: Any = import_module("rapidocr_onnxruntime")
+    except ImportError as error:
+        # It is installed: there is no room for it in the memory that is allowed.
+        raise MemoryError from error
     return library.RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
 
 

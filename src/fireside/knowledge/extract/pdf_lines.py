@@ -187,6 +187,8 @@ class Assembler:
 def _outlined(lines: Sequence[Line], outline: Sequence[Entry]) -> dict[int, list[tuple[Entry, int]]]:
     """Before which line each entry of the outline stands, and how many lines say it themselves."""
     found: dict[int, list[tuple[Entry, int]]] = {}
+    if not outline:
+        return found
     plain = [_plain(line.text) for line in lines]
     start = 0
     for entry in outline:
