@@ -60,10 +60,26 @@ def resident(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
 
 
+def _ours(pid: int) -> bool:
+    """Whether this process started it, or what started it."""
+    while pid > 1:
+        if pid == os.getpid():
+            return True
+        # The name in parentheses may hold anything; what follows it is the state and the parent.
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return False
+
+
 def _largest_renderer() -> int:
-    """Bytes of the largest renderer that this process started, which is the page's."""
-    found = subprocess.run(["ps", "-eo", "pid,args"], check=True, capture_output=True, text=True).stdout.splitlines()
-    return max((resident(int(line.split()[0])) for line in found if "--type=renderer" in line), default=0)
+    """Bytes of the largest renderer of this process's browser, which is the page's."""
+    largest = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"--type=renderer" in (folder / "cmdline").read_bytes() and _ours(int(folder.name)):
+                largest = max(largest, resident(int(folder.name)))
+        except OSError:
+            continue  # It has ended.
+    return largest
 
 
 class _Watch:
@@ -99,8 +115,11 @@ async def _upload(page: Page, paths: list[Path], server: int) -> Run:
     begun = perf_counter()
     await page.get_by_test_id("add-files-field").set_input_files([str(path) for path in paths])
     done = page.locator("[data-testid=upload][data-phase=done]")
-    await page.get_by_test_id("upload-summary").filter(has_text=f"{len(paths)} file").filter(has_text="uploaded").wait_for(
-        timeout=_PATIENCE_MS
+    await (
+        page.get_by_test_id("upload-summary")
+        .filter(has_text=f"{len(paths)} file")
+        .filter(has_text="uploaded")
+        .wait_for(timeout=_PATIENCE_MS)
     )
     seconds = perf_counter() - begun
     await watch.end()
@@ -131,12 +150,10 @@ async def _measure(browser: Browser, options: argparse.Namespace) -> None:
         await context.close()
 
 
-async def main(options: argparse.Namespace) -> None:
+async def main(browser_path: str, options: argparse.Namespace) -> None:
     """Measures in one browser."""
-    finder = [sys.executable, str(PROJECT / "tools" / "browser.py")]
-    path = subprocess.run(finder, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         await _measure(browser, options)
         await browser.close()
 
@@ -147,4 +164,6 @@ if __name__ == "__main__":
     parser.add_argument("--files", type=int, default=1, help="how many at a time")
     parser.add_argument("--runs", type=int, default=3, help="how often")
     parser.add_argument("--folder", default=None, help="where the file and the server's data go, for a faster disk")
-    asyncio.run(main(parser.parse_args()))
+    finder = [sys.executable, str(PROJECT / "tools" / "browser.py")]
+    found = subprocess.run(finder, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    asyncio.run(main(found, parser.parse_args()))

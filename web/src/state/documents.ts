@@ -172,13 +172,17 @@ export class CollectionDocuments extends Store<DocumentsState> implements Docume
   }
 
   #failed(cause: Parameters<typeof appError>[0]): void {
-    if (cause.code === Code.NotFound) {
-      this.#records = [];
-      this.#views.clear();
-      this.update({ phase: "missing", documents: [], searching: false, hasMore: false });
-    } else {
-      this.update({ phase: "failed", error: appError(cause), searching: false });
-    }
+    if (cause.code === Code.NotFound) this.end();
+    else this.update({ phase: "failed", error: appError(cause), searching: false });
+  }
+
+  /** The collection is gone. */
+  end(): void {
+    this.#turn += 1;
+    this.#records = [];
+    this.#token = "";
+    this.#views.clear();
+    this.update({ phase: "missing", documents: [], searching: false, hasMore: false });
   }
 
   /** What was read, each once, as it is known to be now. */

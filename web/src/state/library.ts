@@ -214,9 +214,8 @@ export class CollectionLibrary extends Store<CollectionsState> implements Librar
   #leave(id: string): void {
     this.#gone.add(id);
     this.#records.delete(id);
-    const documents = this.#open.get(id);
+    this.#open.get(id)?.end();
     this.#open.delete(id);
-    if (documents?.watched === true) documents.reload();
     this.#news.soon();
   }
 
