@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fireside.core.errors import FiresideError
 from fireside.core.ids import new_id
 from fireside.core.principal import Principal
 from fireside.files.downloads import Downloads
@@ -112,6 +113,15 @@ class FilesRig:
         return sorted(
             path.name for path in self.folder.rglob("*") if path.is_file() and path.suffix not in (".lock", ".mark")
         )
+
+
+async def reason_of(call: Awaitable[object]) -> str:
+    """Why a call is refused; empty when it is not."""
+    try:
+        await call
+    except FiresideError as error:
+        return error.reason
+    return ""
 
 
 def spec_of(size: int, **spec: str | bytes) -> UploadSpec:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
+import resource
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fireside.core.errors import (
-    AbortedError,
     AlreadyExistsError,
     FailedPreconditionError,
-    FiresideError,
     InvalidArgumentError,
     NotFoundError,
     ResourceExhaustedError,
@@ -28,12 +25,9 @@ from fireside.files.uploads import UploadSpec
 from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_UPLOADED
 from fireside.gen.v1.file_pb2 import Upload
 from fireside.store import collections
-from fireside.store.db import Database, StoreOptions, open_database
-from fireside.store.hold import hold
-from tests.files_rig import MIB, FilesRig, noise, open_files_rig, spec_of
+from fireside.store.db import Database
+from tests.files_rig import MIB, FilesRig, noise, open_files_rig, reason_of, spec_of
 from tests.shared_rig import ANN, BOB, have_people
-
-WAIT = 30.0
 
 
 @pytest.fixture
@@ -43,31 +37,6 @@ async def rig(db: Database, tmp_path: Path) -> AsyncIterator[FilesRig]:
         db, tmp_path / "blobs", Options(max_bytes=8 * MIB, refused_types=(".exe", "video/*"))
     ) as rig:
         yield rig
-
-
-@pytest.fixture
-async def pair(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[FilesRig, FilesRig]]:
-    """Two processes' worth of files on one database and one folder."""
-    held = await asyncio.to_thread(hold, database_url)
-    async with AsyncExitStack() as stack:
-        if held is not None:
-            stack.callback(os.close, held)
-        rigs: list[FilesRig] = []
-        for _ in range(2):
-            db = await open_database(database_url, StoreOptions(shared=True))
-            stack.push_async_callback(db.close)
-            rigs.append(await stack.enter_async_context(open_files_rig(db, tmp_path / "blobs")))
-        await have_people(rigs[0].db)
-        yield rigs[0], rigs[1]
-
-
-async def reason_of(call: object) -> str:
-    """Why a call is refused; empty when it is not."""
-    try:
-        await call  # pyright: ignore[reportGeneralTypeIssues]
-    except FiresideError as error:
-        return error.reason
-    return ""
 
 
 async def test_a_file_arrives_whole_with_a_document_and_a_job(rig: FilesRig) -> None:
@@ -175,6 +144,24 @@ async def test_what_came_before_a_fault_is_kept(rig: FilesRig) -> None:
     assert finished.file.sha256 == hashlib.sha256(data).digest()
 
 
+async def test_a_full_disk_is_told_and_gone_on_after(rig: FilesRig) -> None:
+    data = noise(5 * MIB)
+    upload = await rig.begin(len(data))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file can grow beyond this, as on a disk that is full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * MIB + 5, hard))
+    try:
+        assert await reason_of(rig.send(upload, data)) == "BLOB_STORE_UNAVAILABLE"
+        assert await reason_of(rig.send(upload, data)) == "OFFSET_MISMATCH"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found = await rig.uploads.get(ANN, upload.id)
+    assert isinstance(found, Upload)
+    assert 3 * MIB <= found.offset <= 3 * MIB + 5
+    await rig.send(found, data)
+    assert (await rig.uploads.finish(ANN, upload.id)).file.sha256 == hashlib.sha256(data).digest()
+
+
 async def test_an_unfinished_upload_cannot_be_finished(rig: FilesRig) -> None:
     upload = await rig.begin(10)
     with pytest.raises(FailedPreconditionError) as refused:
@@ -247,88 +234,6 @@ async def test_a_cancelled_upload_frees_its_room_at_once(rig: FilesRig) -> None:
     assert await reason_of(rig.uploads.cancel(ANN, finished.file.id)) == "UPLOAD_NOT_FOUND"
 
 
-async def test_a_new_connection_takes_over_from_one_that_hangs(rig: FilesRig) -> None:
-    data = noise(2 * MIB)
-    upload = await rig.begin(len(data))
-    hanging = asyncio.Event()
-
-    async def half_dead() -> None:
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(0, data[:MIB])
-            hanging.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(half_dead())
-    async with asyncio.timeout(WAIT):
-        await hanging.wait()
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            assert writer.offset == MIB
-            with pytest.raises(AbortedError) as lost:
-                await task
-            await writer.write(MIB, data[MIB:])
-    assert lost.value.reason == "UPLOAD_TAKEN_OVER"
-    assert (await rig.uploads.finish(ANN, upload.id)).file.sha256 == hashlib.sha256(data).digest()
-
-
-async def test_of_many_that_write_at_once_none_interleaves(rig: FilesRig) -> None:
-    data = noise(MIB)
-    upload = await rig.begin(len(data))
-
-    async def insist() -> None:
-        offset = 0
-        while offset < len(data):
-            try:
-                async with rig.uploads.writing(ANN, upload.id) as writer:
-                    offset = writer.offset
-                    while offset < len(data):
-                        offset = await writer.write(offset, data[offset : offset + 16_384])
-                        await asyncio.sleep(0)
-            except AbortedError:
-                continue
-
-    async with asyncio.timeout(WAIT):
-        await asyncio.gather(*(insist() for _ in range(6)))
-    assert (await rig.uploads.finish(ANN, upload.id)).file.sha256 == hashlib.sha256(data).digest()
-
-
-async def test_a_cancelled_call_is_cancelled_and_not_taken_over(rig: FilesRig) -> None:
-    upload = await rig.begin(10)
-    inside = asyncio.Event()
-
-    async def call() -> None:
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(0, b"123")
-            inside.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(call())
-    await inside.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    found = await rig.uploads.get(ANN, upload.id)
-    assert isinstance(found, Upload)
-    assert found.offset == 3
-
-
-async def test_finishing_waits_for_nobody_who_hangs(rig: FilesRig) -> None:
-    upload = await rig.begin(3)
-    inside = asyncio.Event()
-
-    async def call() -> None:
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(0, b"123")
-            inside.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(call())
-    async with asyncio.timeout(WAIT):
-        await inside.wait()
-        assert (await rig.uploads.finish(ANN, upload.id)).file.size == 3
-        with pytest.raises(AbortedError):
-            await task
-
-
 async def test_the_same_bytes_need_not_be_sent_again(rig: FilesRig) -> None:
     data = b"# A title\n" * 1000
     digest = hashlib.sha256(data).digest()
@@ -376,76 +281,6 @@ async def test_uploads_are_listed_page_by_page_the_newest_first(rig: FilesRig) -
     assert token == ""
     assert [upload.id for upload in seen] == [upload.id for upload in reversed(begun)]
     assert [upload.offset for upload in seen] == [0, 0, 0, 4, 0]
-
-
-async def test_another_process_goes_on_and_makes_the_hash_again(pair: tuple[FilesRig, FilesRig]) -> None:
-    one, two = pair
-    data = noise(6 * MIB)
-    upload = await one.begin(len(data), sha256=hashlib.sha256(data).digest())
-    for number, at in enumerate(range(0, len(data), MIB)):
-        rig = pair[number % 2]
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(at, data[at : at + MIB])
-    finished = await two.uploads.finish(ANN, upload.id)
-    assert finished.file.sha256 == hashlib.sha256(data).digest()
-    assert await one.uploads.finish(ANN, upload.id) == finished
-    assert await one.read(upload.id) == data
-
-
-async def test_another_process_finds_what_is_corrupt(pair: tuple[FilesRig, FilesRig]) -> None:
-    one, two = pair
-    upload = await one.begin(10, sha256=hashlib.sha256(b"1234567890").digest())
-    for rig, at, piece in ((one, 0, b"12345"), (two, 5, b"67891")):
-        async with rig.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(at, piece)
-    assert await reason_of(one.uploads.finish(ANN, upload.id)) == "FILE_CORRUPT"
-    assert (await one.rows("blobs"), one.kept()) == (0, [])
-
-
-async def test_a_new_connection_takes_over_from_one_at_another_process(pair: tuple[FilesRig, FilesRig]) -> None:
-    one, two = pair
-    upload = await one.begin(10)
-    inside = asyncio.Event()
-
-    async def half_dead() -> None:
-        async with one.uploads.writing(ANN, upload.id) as writer:
-            await writer.write(0, b"12345")
-            inside.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(half_dead())
-    async with asyncio.timeout(WAIT):
-        await inside.wait()
-        async with two.uploads.writing(ANN, upload.id) as writer:
-            assert writer.offset == 5
-            with pytest.raises(AbortedError):
-                await task
-            await writer.write(5, b"67890")
-        await one.uploads.finish(ANN, upload.id)
-    assert await two.read(upload.id) == b"1234567890"
-
-
-async def test_both_processes_finish_one_file(pair: tuple[FilesRig, FilesRig]) -> None:
-    one, two = pair
-    data = noise(4 * MIB)
-    upload = await one.begin(len(data))
-    await one.send(upload, data)
-    answers = await asyncio.gather(*(rig.uploads.finish(ANN, upload.id) for rig in (one, two, one, two)))
-    assert all(answer == answers[0] for answer in answers)
-    assert await one.rows("files") == await one.rows("documents") == 1
-
-
-async def test_what_was_cancelled_elsewhere_is_not_written_any_more(pair: tuple[FilesRig, FilesRig]) -> None:
-    one, two = pair
-    upload = await one.begin(10)
-    await one.send(upload, b"12345")
-    await two.uploads.cancel(ANN, upload.id)
-    assert await reason_of(one.uploads.writing(ANN, upload.id).__aenter__()) == "UPLOAD_NOT_FOUND"
-    assert one.kept() == []
-    # The id can be used again, with other bytes, through either.
-    again = await two.begin(3, id=upload.id)
-    await one.send(again, b"abc")
-    assert (await two.uploads.finish(ANN, upload.id)).file.sha256 == hashlib.sha256(b"abc").digest()
 
 
 async def test_a_finish_that_died_after_sealing_is_gone_on_with(rig: FilesRig) -> None:
