@@ -26,6 +26,8 @@ THROUGH = {
     # What aiohttp's requests and cookies are addressed with, and what webauthn's structures are written in.
     "yarl": "aiohttp",
     "cbor2": "webauthn",
+    # What aiobotocore raises.
+    "botocore": "aiobotocore",
 }
 """Modules of packages that another dependency's interface is made of."""
 TOOLS = {"bootstrap", "browser", "gen", "lock", "reference", "setup"}

@@ -1,4 +1,4 @@
-"""FileService over files.downloads."""
+"""FileService over files.downloads: what a file is, not its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UploadService over files.uploads."""
+"""UploadService over files.uploads: envelopes and the checksum of a piece. What an upload is: files/."""
 
 from __future__ import annotations
 

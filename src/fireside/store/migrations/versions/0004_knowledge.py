@@ -15,6 +15,7 @@ COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Makes tables with nothing in them."""
     _collections()
+    _uploads()
     _files()
     _documents()
     _chunks()
@@ -55,7 +56,7 @@ def _collections() -> None:
     op.create_index("ix_collection_shares_group_id", "collection_shares", ["group_id"])
 
 
-def _files() -> None:
+def _uploads() -> None:
     op.create_table(
         "blobs",
         sa.Column("id", ID, nullable=False),
@@ -81,6 +82,9 @@ def _files() -> None:
     )
     for column in ("owner", "collection_id", "blob_id", "expire_time"):
         op.create_index(f"ix_uploads_{column}", "uploads", [column])
+
+
+def _files() -> None:
     op.create_table(
         "files",
         sa.Column("id", ID, nullable=False),
