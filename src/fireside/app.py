@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from fireside.blobs.s3 import S3Options
@@ -48,7 +48,10 @@ from fireside.store.runner_shelf import RunnerShelf
 if TYPE_CHECKING:
     from fireside.chat.reaper import Family
     from fireside.config import Config
+    from fireside.files.opening import Files
+    from fireside.knowledge.opening import Knowledge
     from fireside.runners.base import BackendOptions, Runner
+    from fireside.store.db import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +134,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         catalog.on_change(feed.models_changed)
         identity.rules.on_change(feed.models_changed)
         catalog.look()
-        limits = None if config.single_user else identity.limits
-        files = await open_files(db, files_options(config), limits, stack)
-        ground = Ground(db, catalog, identity, files, feed.news_elsewhere)
-        knowledge = await open_knowledge(ground, knowledge_options(config, seat), stack)
-        news = LibraryNews(db, feed, knowledge.changes)
-        stack.push_async_callback(news.aclose)
-        news.open()
+        files, knowledge = await _open_library(_Base(db, catalog, identity, feed), config, seat, stack)
         admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
         research = Research(db, knowledge.search, files.downloads)
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None, research)
@@ -165,6 +162,29 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         stack.push_async_callback(edge.aclose)
         edge.open()
         return App(edge, stack.pop_all())
+
+
+class _Base(NamedTuple):
+    """What files and knowledge are built on."""
+
+    db: Database
+    catalog: Catalog
+    identity: Identity
+    feed: Feed
+
+
+async def _open_library(
+    base: _Base, config: Config, seat: Seat | None, stack: AsyncExitStack
+) -> tuple[Files, Knowledge]:
+    """Opens files and knowledge, and has feeds tell of documents."""
+    limits = None if config.single_user else base.identity.limits
+    files = await open_files(base.db, files_options(config), limits, stack)
+    ground = Ground(base.db, base.catalog, base.identity, files, base.feed.news_elsewhere)
+    knowledge = await open_knowledge(ground, knowledge_options(config, seat), stack)
+    news = LibraryNews(base.db, base.feed, knowledge.changes)
+    stack.push_async_callback(news.aclose)
+    news.open()
+    return files, knowledge
 
 
 def _edge_options(config: Config) -> EdgeOptions:

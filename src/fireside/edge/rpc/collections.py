@@ -1,4 +1,4 @@
-"""CollectionService over knowledge.collections."""
+"""CollectionService over knowledge.collections: what is asked and answered. Decides nothing."""
 
 from __future__ import annotations
 
