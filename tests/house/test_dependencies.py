@@ -28,6 +28,8 @@ THROUGH = {
     "cbor2": "webauthn",
     # What aiobotocore raises.
     "botocore": "aiobotocore",
+    # What moto's server is served by.
+    "werkzeug": "moto",
 }
 """Modules of packages that another dependency's interface is made of."""
 TOOLS = {"bootstrap", "browser", "gen", "lock", "reference", "setup"}
