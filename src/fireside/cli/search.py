@@ -84,7 +84,7 @@ def _print(found: SearchKnowledgeResponse, *, as_json: bool) -> None:
     for number, passage in enumerate(found.passages, 1):
         place = [passage.name, *([f"page {passage.page}"] if passage.page else []), *passage.headings]
         click.echo(click.style(f"{number}. {' > '.join(place)}", bold=True))
-        click.echo(f"{_marked(passage) if sys.stdout.isatty() else passage.text}\n")
+        click.echo(f"{marked(passage) if sys.stdout.isatty() else passage.text}\n")
     if not found.passages:
         click.echo("Nothing fits.", err=True)
     if found.pending_documents:
@@ -92,7 +92,7 @@ def _print(found: SearchKnowledgeResponse, *, as_json: bool) -> None:
         click.echo(f"{found.pending_documents} {what} still being read.", err=True)
 
 
-def _marked(passage: Passage) -> str:
+def marked(passage: Passage) -> str:
     """The text with the words of the query in colour. Positions count UTF-16 code units, as browsers do."""
     units = passage.text.encode("utf-16-le")
     pieces: list[str] = []
