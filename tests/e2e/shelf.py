@@ -30,7 +30,7 @@ async def collection(link: Link, name: str, *samples: str) -> str:
 
 async def put(link: Link, collection_id: str, path: Path) -> Document:
     """Puts a file into a collection and waits until it is read."""
-    upload, data = new_id(), path.read_bytes()
+    upload, data = new_id(), await asyncio.to_thread(path.read_bytes)
     begun = CreateUploadRequest(upload_id=upload, name=path.name, size=len(data), collection_id=collection_id)
     await link.uploads.create_upload(begun)
     await link.uploads.append_upload(AppendUploadRequest(upload_id=upload, offset=0, data=data))

@@ -74,6 +74,7 @@ export const sourceTexts = {
   "pdf.smaller": ["Smaller", "缩小"],
   "pdf.larger": ["Larger", "放大"],
   "pdf.fit": ["Fit to the width", "适合宽度"],
+  "pdf.fit.label": ["{percent} %, fit to the width", "{percent}%，适合宽度"],
   "pdf.zoom": ["{percent} %", "{percent}%"],
   "pdf.loading": ["Loading the document", "正在加载文档"],
   "pdf.marked": ["The passage is marked on page {page}.", "已在第 {page} 页标出该段落。"],
