@@ -173,6 +173,8 @@ async def belongings(person: Person) -> Belongings:
         wanted = CreateCollectionRequest(collection_id=str(uuid.uuid4()), name="Secrets")
         await client.unary("CreateCollection", wanted)
         document = await bring(client, b"a secret of mine", collection_id=wanted.collection_id)
+        upload = CreateUploadRequest(upload_id=str(uuid.uuid4()), name="on its way.txt", size=5)
+        await client.unary("CreateUpload", upload)
     return Belongings(
         {
             "conversation_id": spec.conversation_id,
@@ -183,6 +185,8 @@ async def belongings(person: Person) -> Belongings:
             "share_id": share.id,
             "collection_id": wanted.collection_id,
             "document_id": document.id,
+            "file_id": document.file_id,
+            "upload_id": upload.upload_id,
         }
     )
 
@@ -192,7 +196,7 @@ MAKES = {"CreateConversation", "CreateCollection"}
 OWN = frozenset(
     (
         "conversation_id", "generation_id", "message_id", "session_id", "api_key_id", "share_id", "passkey_id",
-        "collection_id", "document_id",
+        "collection_id", "document_id", "file_id", "upload_id",
     )
 )  # fmt: skip
 
@@ -213,6 +217,8 @@ async def test_a_stranger_finds_nothing_by_guessing_ids(server: AccountsServer) 
             request = request_of(method, ids)
             if method.name in ("EditMessage", "RegenerateMessage"):
                 request.generation_id = str(uuid.uuid4())  # pyright: ignore[reportAttributeAccessIssue]
+            if method.name == "CreateUpload":
+                request.upload_id = str(uuid.uuid4())  # pyright: ignore[reportAttributeAccessIssue]
             if method.name == "EditMessage":
                 request.parts.add().text.text = "mine now"  # pyright: ignore[reportAttributeAccessIssue]
             if method.name == "CreateShare":
