@@ -286,7 +286,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         name="job_workers", kind=Kind.INTEGER, default=1, maximum=64, section=_KNOWLEDGE,
-        help="Documents that each process reads and embeds at once; 0 leaves that to other processes.",
+        help="Documents that each process reads and embeds at once, and one more that is attached to a message; 0 leaves that to "
+        "other processes.",
     ),
     Setting(
         name="workers", kind=Kind.INTEGER, default=1, minimum=1, maximum=64, section=_RUNNING,

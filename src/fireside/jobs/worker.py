@@ -13,6 +13,7 @@ import random
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fireside.core.clock import now_us
@@ -47,7 +48,7 @@ class WorkerOptions:
     """How jobs are run by this process."""
 
     workers: int = 1
-    """Jobs at once; 0 leaves them to other processes."""
+    """Jobs at once, and one more that is urgent; 0 leaves them to other processes."""
 
     holder: str = field(default_factory=new_id)
     """This run of this process, in leases."""
@@ -65,6 +66,14 @@ class WorkerOptions:
     """After so many seconds it looks for jobs that nobody told it of, and for those that are not wanted any more."""
 
     backoff: Backoff = field(default_factory=Backoff)
+
+
+class Room(Enum):
+    """What else may run now."""
+
+    NONE = 0
+    URGENT = 1
+    ANY = 2
 
 
 class _Kind(NamedTuple):
@@ -199,20 +208,35 @@ class Worker:
     async def _fill(self) -> float:
         """Takes jobs while there is room; returns after how many seconds there may be more to do."""
         options, kinds = self._options, list(self._kinds)
-        while kinds and not self._draining and len(self._running) < options.workers:
+        while kinds and not self._draining and (room := self._room()) is not Room.NONE:
             lanes = await self._db.read(lambda tx: jobs.due(tx, kinds))
             if not lanes:
                 following = await self._db.read(lambda tx: jobs.next_time(tx, kinds))
                 soon = options.look if following is None else (following - now_us()) / 1e6
                 return min(options.look, max(0.01, soon))
+            lanes = [lane for lane in lanes if room is Room.ANY or _is_urgent(lane.name)]
+            if not lanes:
+                break
             # Another process may be quicker with it; then there may be others.
             if (job := await self._take(min(lanes, key=self._order))) is not None:
                 self._start(job)
         return options.look
 
-    def _order(self, lane: Lane) -> tuple[int, int, int]:
-        """Those with the least running first, then those who were served longest ago."""
-        return lane.running, self._served.get(lane.name, 0), lane.since_us
+    def _room(self) -> Room:
+        """There is a place more than there are workers, for what is urgent: no book keeps an answer waiting."""
+        workers, running = self._options.workers, [_is_urgent(item.job.lane) for item in self._running.values()]
+        if not workers or len(running) > workers:
+            return Room.NONE
+        return Room.ANY if running.count(False) < workers else Room.URGENT
+
+    def _order(self, lane: Lane) -> tuple[bool, int, int, int]:
+        """What is urgent first, then those with the least running, then those who were served longest ago."""
+        return (
+            not _is_urgent(lane.name),
+            lane.running,
+            self._served.get(lane.name, 0),
+            lane.since_us,
+        )
 
     async def _take(self, lane: Lane) -> Job | None:
         kinds, holder, until = list(self._kinds), self._options.holder, self._until()
@@ -271,3 +295,7 @@ class Worker:
             logger.info("A job (%s) was taken over or is not wanted any more", job.kind)
         except Exception:  # the store may be away: the lease ends, and somebody tries again
             logger.exception("That a job failed could not be stored")
+
+
+def _is_urgent(lane: str) -> bool:
+    return lane.startswith(jobs.URGENT)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from fireside.core.clock import now_us
 from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_DELETED, Document
 from fireside.store import collections, jobs
-from fireside.store.documents import change
+from fireside.store.documents import change, lane_of
 from fireside.store.records import str_of
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def delete_attachments(tx: Tx, owner: str) -> None:
         int(DOCUMENT_STATE_DELETED),
         now_us(),
     )
-    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", jobs.INGEST, owner):
+    if await tx.execute("DELETE FROM jobs WHERE kind = $1 AND lane = $2", jobs.INGEST, lane_of("", owner)):
         await tx.notify(jobs.TOPIC, "")
     await tidy_soon(tx)
 

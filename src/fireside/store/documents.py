@@ -85,13 +85,18 @@ async def arrived(
     else:
         await _write(tx, document)
     await _add_version(tx, document, author_name)
-    await jobs.enqueue(tx, jobs.INGEST, document.id, lane=collection_id or owner)
+    await jobs.enqueue(tx, jobs.INGEST, document.id, lane=lane_of(collection_id, owner))
     return document
 
 
 def place_of(folder: str, name: str) -> str:
     """Where a document is in its collection."""
     return f"{folder}/{name}".replace("\0", "")
+
+
+def lane_of(collection_id: str, owner: str) -> str:
+    """The lane of the job that reads a document: its collection's; an attachment's is urgent, since an answer waits for it."""
+    return collection_id or jobs.URGENT + owner
 
 
 async def get(tx: Tx, document_id: str) -> Document | None:
@@ -259,7 +264,7 @@ async def again(tx: Tx, document_id: str) -> Document | None:
             "DELETE FROM document_versions WHERE document_id = $1 AND version = $2", document_id, before.version
         )
     await _add_version(tx, document, before.author_name if before else "")
-    await jobs.enqueue(tx, jobs.INGEST, document_id, lane=document.collection_id or document.owner_id)
+    await jobs.enqueue(tx, jobs.INGEST, document_id, lane=lane_of(document.collection_id, document.owner_id))
     return document
 
 

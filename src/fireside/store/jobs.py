@@ -33,6 +33,9 @@ REEMBED: Final = "reembed"
 TIDY: Final = "tidy"
 """The kind of the job that removes what deleted documents were cut into; its subject is `documents`."""
 
+URGENT: Final = "!"
+"""Begins the lanes for which somebody waits, such as those of files that a question brings: they have a place besides."""
+
 _DEAD = 1
 _COLUMNS = "id, kind, subject, lane, attempts, payload, lease_holder"
 

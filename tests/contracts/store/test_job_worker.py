@@ -237,6 +237,21 @@ async def test_so_many_run_at_once(db: Database) -> None:
         assert (await desk.begun.get()).subject == "a2"
 
 
+async def test_what_is_urgent_has_a_place_of_its_own(db: Database) -> None:
+    desk = Desk()
+    desk.go.clear()
+    await ask(db, "book", "another book")
+    async with working(db, desk, WorkerOptions(look=0.05)) as worker:
+        assert (await desk.begun.get()).subject == "book"
+        await ask(db, "question 1", "question 2", lane="!ann")
+        worker.wake()
+        assert (await desk.begun.get()).subject == "question 1"
+        assert [job.subject for job in worker.running] == ["book", "question 1"]
+        desk.go.set()
+        # It goes before what has waited longer.
+        assert [(await desk.begun.get()).subject for _ in range(2)] == ["question 2", "another book"]
+
+
 async def test_a_process_without_workers_takes_none(db: Database) -> None:
     desk, other = Desk(), Desk()
     await ask(db, "d")
