@@ -42,6 +42,7 @@ _APOSTROPHE: Final = re.compile(r"['\u2019]")
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PHRASES: Final = re.compile("|".join(sorted(CHINESE_PHRASES, key=len, reverse=True)))
 _SHORTEST_PLURAL: Final = 4
+_SHORTEST_HUMP: Final = 2
 
 
 def terms(text: str) -> list[str]:
@@ -120,12 +121,18 @@ def _of_word(word: str) -> tuple[str, ...]:
         return (word[0].lower() + ("plusplus" if word[-1] == "+" else "sharp"),)
     pieces = [piece for piece in _PARTS.split(_without_apostrophe(word)) if piece]
     whole = JOINT.join(filter(None, map(_term, pieces)))
-    parts = [term for piece in pieces for part in _HUMPS.split(piece) if (term := _term(part))]
+    parts = [term for piece in pieces for part in _humps(piece) if (term := _term(part))]
     if len(parts) == 1:
         return () if parts[0] in ENGLISH else (stem(parts[0])[:_LONGEST],)
     # A digit or a letter of a number or a version says nothing alone.
     telling = [stem(term)[:_LONGEST] for term in parts if len(term) > 1 and term not in ENGLISH]
     return (whole, *telling) if 0 < len(whole) <= _LONGEST else tuple(telling)
+
+
+def _humps(piece: str) -> list[str]:
+    """The words of `fooBar`. A name like LaTeX or SQLite has none."""
+    humps = _HUMPS.split(piece)
+    return humps if all(len(hump) > _SHORTEST_HUMP for hump in humps) else [piece]
 
 
 def _without_apostrophe(word: str) -> str:

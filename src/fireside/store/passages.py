@@ -42,7 +42,7 @@ async def put(tx: Tx, document_id: str, version: int, scope: str, chunks: Sequen
             version,
             chunk.ordinal,
             scope,
-            _stripped(chunk.passage),
+            stripped(chunk.passage),
         )
         if not rows:
             continue
@@ -57,7 +57,7 @@ async def put(tx: Tx, document_id: str, version: int, scope: str, chunks: Sequen
             await tx.execute(
                 "INSERT INTO chunk_text (chunk_id, terms) VALUES ($1, $2::text::tsvector)",
                 rows[0][0],
-                _tsvector([*chunk.terms, SCOPE + scope_term(scope)]),
+                tsvector([*chunk.terms, SCOPE + scope_term(scope)]),
             )
 
 
@@ -157,12 +157,13 @@ _WITHOUT = (
 )
 
 
-def _stripped(passage: Passage) -> bytes:
+def stripped(passage: Passage) -> bytes:
+    """A chunk's record: a passage without what its document says."""
     kept = Passage(page=passage.page, headings=passage.headings, text=passage.text)
     return kept.SerializeToString()
 
 
-def _tsvector(terms: Sequence[str]) -> str:
+def tsvector(terms: Sequence[str]) -> str:
     """The terms in PostgreSQL's notation. How often one comes is how many positions it has; where does not matter."""
     lexemes: list[str] = []
     for term, times in Counter(terms).items():
