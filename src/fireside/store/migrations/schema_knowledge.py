@@ -189,5 +189,6 @@ jobs = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("last_error", Text, nullable=False),
     UniqueConstraint("kind", "subject"),
-    Index(None, "state", "run_time"),
+    # All that is asked to see what comes next, lane by lane.
+    Index(None, "state", "lane", "run_time", "lease_until", "kind"),
 )

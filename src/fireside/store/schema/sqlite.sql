@@ -74,7 +74,7 @@ CREATE TABLE jobs (
 	CONSTRAINT uq_jobs_kind_subject UNIQUE (kind, subject)
 );
 
-CREATE INDEX ix_jobs_state_run_time ON jobs (state, run_time);
+CREATE INDEX ix_jobs_state_lane_run_time_lease_until_kind ON jobs (state, lane, run_time, lease_until, kind);
 
 CREATE TABLE model_aliases (
 	alias TEXT NOT NULL,

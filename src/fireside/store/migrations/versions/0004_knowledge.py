@@ -211,7 +211,8 @@ def _jobs() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         sa.UniqueConstraint("kind", "subject", name="uq_jobs_kind_subject"),
     )
-    op.create_index("ix_jobs_state_run_time", "jobs", ["state", "run_time"])
+    columns = ["state", "lane", "run_time", "lease_until", "kind"]
+    op.create_index("ix_jobs_state_lane_run_time_lease_until_kind", "jobs", columns)
 
 
 def _number(name: str) -> sa.Column[int]:
