@@ -85,6 +85,16 @@ def with_text(source: Any) -> list[int]:
     return [number for number in range(len(source)) if source[number].get_textpage().count_chars() > 0]
 
 
+def middle(path: Path, pages: int, to: Path) -> Path:
+    """Some pages of the text, where no contents are."""
+    source: Any = pypdfium2.PdfDocument(path)
+    some: Any = pypdfium2.PdfDocument.new()
+    start = min(40, len(source) - pages)
+    some.import_pages(source, list(range(start, start + pages)))
+    some.save(to)
+    return to
+
+
 async def parts(path: Path, pages: int) -> list[Chunk]:
     """Extraction in its child, then cutting."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -97,7 +107,7 @@ async def parts(path: Path, pages: int) -> list[Chunk]:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     characters = sum(len(block.text) for block in blocks)
-    more = f"{took:.2f} s, {processor:.2f} s of the child's CPU, {after.ru_maxrss // 1024} MB, {characters / 1e6:.2f} M characters"
+    more = f"{took:.2f} s, {processor:.2f} s of the child's CPU, {characters / 1e6:.2f} M characters"
     tell("extract", pages / took, "pages/s", more)
     began = time.process_time()
     cutter = Cutter()
@@ -162,7 +172,7 @@ async def measure(options: argparse.Namespace) -> None:
         (folder / "words").mkdir()
         await through_server(path, folder / "words", options.pages, embed=False)
         if options.embed_pages:
-            few = joined([path], options.embed_pages, folder / "few.pdf")
+            few = middle(path, options.embed_pages, folder / "few.pdf")
             (folder / "vectors").mkdir()
             await through_server(few, folder / "vectors", options.embed_pages, embed=True)
 
@@ -171,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help="PDF files to join")
     parser.add_argument("--pages", type=int, default=2000)
-    parser.add_argument("--embed-pages", type=int, default=20, help="pages to embed; 0 for none")
+    parser.add_argument("--embed-pages", type=int, default=20, help="pages of them to embed; 0 for none")
     options = parser.parse_args()
     print(f"{options.pages} pages of {len(options.files) or 'no'} files, {now()}, {machine()}.\n")
     print("| part | rate | |\n|---|---|---|", flush=True)
