@@ -59,7 +59,7 @@ async def check_knowledge(db: Database) -> None:
         stored = await files.find(tx, "f")
         assert stored is not None
         assert (stored.blob_id, stored.record.name, stored.record.sha256) == ("blob-f", "Äpfel.txt", b"\0hash")
-        assert await files.is_used(tx, "f")
+        assert list(await tx.fetch("SELECT conversation_id, file_id FROM conversation_files")) == [("c", "f")]
         document = await documents.at_place(tx, "k", "a", "Äpfel.txt")
         assert document is not None
         assert (document.state, document.version, document.ready_version, document.change_seq) == (
