@@ -53,7 +53,7 @@ class Finisher:
         self._options = options
         self._db: Database = writings.db
         self._blobs: BlobStore = writings.blobs
-        self._running: dict[str, asyncio.Future[Finished]] = {}
+        self._running: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._listeners: list[Callable[[Document], None]] = []
 
     def on_arrival(self, listener: Callable[[Document], None]) -> None:
@@ -62,12 +62,7 @@ class Finisher:
 
     async def finish(self, principal: Principal, upload_id: str, sha256: bytes) -> Finished:
         """Finishes an upload to its end, even if whoever asked goes away; who asks again meanwhile gets the same answer."""
-        if (running := self._running.get(upload_id)) is not None:
-            await asyncio.wait([running])
-        done = await self.finished(principal, upload_id)
-        if done is not None:
-            return done
-        return await self._writings.finishing.run(self._only(principal, upload_id, sha256))
+        return await self._writings.finishing.run(self._once(principal, upload_id, sha256))
 
     async def finished(self, principal: Principal, upload_id: str) -> Finished | None:
         """What came of an upload that has finished; None if it has not."""
@@ -100,21 +95,31 @@ class Finisher:
             for listener in self._listeners:
                 listener(finished.document)
 
+    async def _once(self, principal: Principal, upload_id: str, sha256: bytes) -> Finished:
+        # One after the other, however long that takes: those who come second find what the first one made.
+        key = (principal.id, upload_id)
+        while (running := self._running.get(key)) is not None:
+            await asyncio.wait([running])
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._running[key] = mine
+        try:
+            return await self._only(principal, upload_id, sha256)
+        except NotFoundError:
+            # It may have been finished before, or by somebody who was faster.
+            done = await self.finished(principal, upload_id)
+            if done is None:
+                raise
+            return done
+        finally:
+            del self._running[key]
+            mine.set_result(None)
+
     async def _only(self, principal: Principal, upload_id: str, sha256: bytes) -> Finished:
         known = await self._writings.look(principal.id, upload_id)
         pen = await self._writings.pens.take(known, for_task=False)
-        mine: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
-        self._running[upload_id] = mine
         ended = True
         try:
-            try:
-                stored = await self._writings.look_again(pen)
-            except NotFoundError:
-                # Somebody else was faster.
-                done = await self.finished(principal, upload_id)
-                if done is None:
-                    raise
-                return done
+            stored = await self._writings.look_again(pen)
             ended = False
             finished = await self._finish(principal, stored, pen, sha256)
             ended = True
@@ -123,8 +128,6 @@ class Finisher:
             raise error.told from None
         finally:
             self._writings.pens.give_back(pen, ended=ended)
-            del self._running[upload_id]
-            mine.cancel()
         self.tell(finished)
         return finished
 

@@ -104,14 +104,22 @@ async def readable_copy(tx: Tx, account_id: str, sha256: bytes, size: int) -> St
 
 async def attach(tx: Tx, conversation_id: str, file_ids: Sequence[str]) -> None:
     """Notes that messages of a conversation name files: who may read it may read them. NotFoundError: no such file."""
+    for file_id in sorted(set(file_ids)):
+        await lock(tx, file_id)
     await tx.execute_many(
         "INSERT INTO conversation_files (conversation_id, file_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         [(conversation_id, file_id) for file_id in sorted(set(file_ids))],
     )
 
 
+async def lock(tx: Tx, file_id: str) -> None:
+    """Has whoever else attaches or deletes the file wait until the commit."""
+    await tx.execute("UPDATE files SET size = size WHERE id = $1", file_id)
+
+
 async def is_used(tx: Tx, file_id: str) -> bool:
-    """Whether a message names the file, or a collection has it."""
+    """Whether a message names the file, or a collection has it. Nobody begins to until the commit."""
+    await lock(tx, file_id)
     return not await tx.fetch(f"SELECT 1 FROM files f WHERE f.id = $1 AND {_UNUSED}", file_id)  # noqa: S608
 
 
