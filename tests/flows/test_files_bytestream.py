@@ -205,7 +205,7 @@ async def test_a_client_that_goes_away_leaves_what_it_sent(served: Served, kind:
         await served.open_streams(1)
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-    await served.idle(5)
+    await served.idle(20)
     async with caller(kind, served.url) as client:
         there = (await status(client, resource)).committed_size
         assert there % PIECE == 0
@@ -244,7 +244,7 @@ async def test_a_reader_that_goes_away_frees_the_file_at_once(served: Served) ->
     resource = blob(data)
     async with caller("grpcio", served.url) as client:
         await write(client, pieces(resource, data))
-        await served.idle(5)
+        await served.idle(20)
         request = ReadRequest(resource_name=f"files/{resource.split('/')[1]}")
         async with aclosing(cast("Any", client.stream("Read", request))) as answers:
             await anext(answers)

@@ -220,7 +220,7 @@ async def test_what_arrived_before_a_cut_is_kept_to_the_last_byte(served: Served
         while int((await head(served, path)).headers["upload-offset"]) < 500_000:
             pass
     writer.transport.abort()
-    await served.idle(5)
+    await served.idle(20)
     offset = int((await head(served, path)).headers["upload-offset"])
     assert offset == 600_000
     assert (await patch(served, path, offset, data[offset:])).status == 204
@@ -240,7 +240,7 @@ async def test_a_connection_that_is_half_dead_is_taken_over(served: Served) -> N
                 break
             assert answer.status in {409, 423}
             offset = int(answer.headers.get("upload-offset", offset))
-    await served.idle(5)
+    await served.idle(20)
     writer.close()
     assert await stored(served, path) == data
 
@@ -321,7 +321,7 @@ async def test_a_shutdown_ends_uploads_that_go_on_later(served: Served) -> None:
     writer = await begin_patch(served, path, 1_000_000, data)
     await served.open_streams(1)
     await served.app.drain(0.0)
-    await served.idle(5)
+    await served.idle(20)
     writer.close()
     found = await served.app.asgi.services.files.uploads.get(LOCAL, path.rpartition("/")[2])
     assert isinstance(found, Upload)

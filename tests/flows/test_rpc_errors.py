@@ -123,8 +123,12 @@ def spoiled(descriptor: Descriptor) -> list[tuple[str, Message]]:
     return found
 
 
+# Converse tells it in its own answers, and ByteStream is another's protocol, whose proto has no rules.
+WITHOUT_RULES = {"Converse", "Read", "Write", "QueryWriteStatus"}
+
+
 @pytest.mark.parametrize(
-    "method", sorted(name for name in METHODS.keys() - {"Converse"} if METHODS[name].input_type.fields)
+    "method", sorted(name for name in METHODS.keys() - WITHOUT_RULES if METHODS[name].input_type.fields)
 )
 async def test_bad_input_of_every_field_is_told_by_its_path(grpcio: Caller, method: str) -> None:
     validator = request_validator()
