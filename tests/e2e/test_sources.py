@@ -8,10 +8,13 @@ import re
 from playwright.async_api import FilePayload, Locator, Route, expect
 
 from fireside.cli.link import Link
+from tests.accounts import AccountsServer
 from tests.e2e.browsing import Browsing
 from tests.e2e.chat_page import ChatPage, text_of
 from tests.e2e.scripts import begin
 from tests.e2e.shelf import SAMPLES
+from tests.e2e.team import begin_as, tab_of
+from tests.e2e.test_sharing import make_link, share
 from tests.pdf_file import Page, pdf
 from tests.server_process import ServerProcess
 
@@ -250,3 +253,28 @@ async def test_a_copied_answer_lists_its_sources(server: ServerProcess, link: Li
     assert copied.endswith(
         "Sources:\n[1] guide.pdf · p. 1\n[2] guide.pdf · p. 2\n[3] guide.pdf · p. 3\n[4] guide.pdf · p. 4"
     )
+
+
+async def test_whoever_may_read_a_conversation_opens_its_sources_and_a_link_shows_the_passages(
+    team: AccountsServer, browsing: Browsing
+) -> None:
+    ada, bob = await team.person("Ada"), await team.person("Bob")
+    conversation = await begin_as(ada, ECHO, "Plans")
+    hers = await tab_of(browsing, ada, f"/c/{conversation}")
+    await attach(hers, "guide.pdf")
+    await hers.send(QUESTION)
+    await hers.ended()
+    await share(hers, "bob@example.org", "viewer")
+    his = await tab_of(browsing, bob, f"/c/{conversation}")
+    await expect(his.question.get_by_test_id("message-file-open")).to_be_visible()
+    await number(his, 2).click()
+    await expect(his.page.get_by_test_id("pdf")).to_have_attribute("data-found", "true")
+    address = await make_link(hers)
+    await his.page.goto(address)
+    await expect(his.page.get_by_test_id("link-page")).to_be_visible()
+    await expect(his.question.get_by_test_id("message-file")).to_contain_text("guide.pdf")
+    await expect(his.question.get_by_test_id("message-file-open")).to_have_count(0)
+    await number(his, 2).click()
+    await expect(his.page.get_by_test_id("citation-passage")).to_contain_text("Two buckets.")
+    await number(his, 2).click()
+    await expect(his.page.get_by_test_id("citation-passage")).to_have_count(0)
