@@ -51,8 +51,8 @@ def test_a_passage_that_says_the_same_again_is_left_out() -> None:
         (0.69, 0.49, False),
         (0.6, 0.5, True),
         (0.59, 1.0, False),
-        (None, 0.5, True),
-        (None, 0.49, False),
+        (None, 0.2, True),
+        (None, 0.19, False),
     ],
 )
 def test_a_passage_speaks_of_the_question_by_nearness_or_by_words(

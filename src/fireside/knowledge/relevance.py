@@ -39,6 +39,8 @@ _MEASURED: Final = Levels(0.70, 0.63)
 _E5: Final = Levels(0.84, 0.78)
 _OTHERS: Final = Levels(0.45, 0.2)
 _ENOUGH: Final = 0.5
+# Where there is no vector to ask, words are often other ones than the question's.
+_ENOUGH_ALONE: Final = 0.2
 _IS_E5: Final = re.compile(r"(?:^|[^a-z0-9])e5(?:[^a-z0-9]|$)")
 
 
@@ -56,5 +58,5 @@ def relevant(evidence: Mapping[int, Evidence], levels: Levels) -> set[int]:
 
 def _speaks(one: Evidence, levels: Levels) -> bool:
     if one.similarity is None:
-        return one.overlap >= _ENOUGH
+        return one.overlap >= _ENOUGH_ALONE
     return one.similarity >= levels.near or (one.similarity >= levels.far and one.overlap >= _ENOUGH)
