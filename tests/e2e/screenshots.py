@@ -35,6 +35,7 @@ from tests.e2e.account_screenshots import shoot_accounts
 from tests.e2e.browsing import Browsing
 from tests.e2e.chat_page import ChatPage
 from tests.e2e.key_server import key_server
+from tests.e2e.library_screenshots import shoot_library
 from tests.e2e.runner_page import SCREEN, card, fill, healthy, save
 from tests.e2e.screenshot_texts import CHINESE, ENGLISH, Scene
 from tests.e2e.test_phone import PHONE
@@ -153,6 +154,7 @@ async def main(browser_path: str, folder: Path) -> None:
                         await shoot(browser, server, conversation, name, folder)
         await shoot_runners(browser, folder)
         await shoot_accounts(browser, folder)
+        await shoot_library(browser, folder)
         await browser.close()
 
 

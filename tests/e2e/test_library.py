@@ -22,6 +22,12 @@ PINE = "# Trees\n\nPines hold the dunes together.\n"
 CHINESE = "# 树木\n\n井边的橡树种于一八八七年，从未被砍伐。\n"  # noqa: RUF001 - Chinese has commas of its own
 
 
+LANGUAGES = {
+    "en-US": ("Library", OAK, "oak planted", "oak", "1887"),
+    "zh-CN": ("资料库", CHINESE, "橡树", "橡树", "一八八七"),
+}
+
+
 @pytest.fixture(scope="module")
 def library_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that the tests here share. Collections stay apart by their names."""
@@ -35,14 +41,11 @@ async def library_of(browsing: Browsing, url: str, **options: object) -> Library
     return await LibraryPage(page).open()
 
 
-@pytest.mark.parametrize(
-    ("locale", "heading", "text", "query", "marked"),
-    [("en-US", "Library", OAK, "oak planted", "oak"), ("zh-CN", "资料库", CHINESE, "橡树", "橡树")],
-)
+@pytest.mark.parametrize("locale", LANGUAGES)
 async def test_from_nothing_to_an_answer_of_the_search(
-    library_server: ServerProcess, browsing: Browsing, tmp_path: Path, locale: str, heading: str, text: str,
-    query: str, marked: str,
-) -> None:  # fmt: skip
+    library_server: ServerProcess, browsing: Browsing, tmp_path: Path, locale: str
+) -> None:
+    heading, text, query, marked, year = LANGUAGES[locale]
     shown = await library_of(browsing, library_server.url, locale=locale)
     await expect(shown.page.locator("h1")).to_have_text(heading)
     await shown.create(f"Trees {locale}", "What grows here")
@@ -54,7 +57,7 @@ async def test_from_nothing_to_an_answer_of_the_search(
     joined = "".join(await shown.hits.first.locator("mark").all_text_contents())
     assert marked in joined
     await shown.hits.first.get_by_test_id("hit-open").click()
-    await expect(shown.page.get_by_test_id("source-panel")).to_contain_text("1887" if locale == "en-US" else "一八八七")
+    await expect(shown.page.get_by_test_id("source-panel")).to_contain_text(year)
     await shown.search.fill("")
     await shown.choose("pine.md", "delete")
     await shown.page.get_by_test_id("confirm-action").click()

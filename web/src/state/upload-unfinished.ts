@@ -5,10 +5,13 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 
 import type { Upload } from "../gen/fireside/v1/file_pb.ts";
 import { calling } from "../rpc/api.ts";
+import { wait } from "../rpc/clock.ts";
 import type { TaskServices } from "./upload-task.ts";
 import type { UnfinishedView } from "./upload-types.ts";
 
 const PAGE = 500;
+/** Time within which the next piece of a running upload arrives, on all but the slowest lines. Milliseconds. */
+const MOVING_MS = 5_000;
 
 export class UnfinishedUploads {
   #records: readonly Upload[] = [];
@@ -23,23 +26,38 @@ export class UnfinishedUploads {
 
   /** Asks the server, and the other tabs which of them they go on with. */
   async read(): Promise<void> {
-    const { api, registry, clock, random, changed } = this.services;
+    const { registry, clock, changed } = this.services;
     this.#looked = true;
     this.#turn += 1;
     const turn = this.#turn;
+    const records = await this.#list();
+    const held = await registry.heldByOthers();
+    if (turn !== this.#turn || records === null) return;
+    const here = (record: Upload): boolean => registry.get(record.id) !== null && !held.has(record.id);
+    this.#records = records.filter(here);
+    changed();
+    // What another device sends now is not unfinished: it has moved on when one looks again.
+    const others = new Map(records.filter(({ id }) => registry.get(id) === null).map(({ id, offset }) => [id, offset]));
+    if (others.size === 0 || !(await wait(clock, MOVING_MS))) return;
+    const again = await this.#list();
+    if (turn !== this.#turn || again === null) return;
+    this.#records = again.filter((record) => here(record) || others.get(record.id) === record.offset);
+    changed();
+  }
+
+  /** All of them; null when they cannot be read. */
+  async #list(): Promise<Upload[] | null> {
+    const { api, clock, random } = this.services;
     const records: Upload[] = [];
     let pageToken = "";
     do {
       const request = { pageSize: PAGE, pageToken };
       const outcome = await calling((options) => api.listUploads(request, options), { clock, random });
-      if (turn !== this.#turn || !outcome.ok) return;
+      if (!outcome.ok) return null;
       records.push(...outcome.value.uploads);
       pageToken = outcome.value.nextPageToken;
     } while (pageToken !== "");
-    const held = await registry.heldByOthers();
-    if (turn !== this.#turn) return;
-    this.#records = records.filter(({ id }) => !held.has(id));
-    changed();
+    return records;
   }
 
   /** What there is, without those that this page goes on with. */

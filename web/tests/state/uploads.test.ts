@@ -355,9 +355,23 @@ describe("another page", () => {
     expect(view(first).phase).toBe("elsewhere");
   });
 
+  test("does not show what another device sends now", async () => {
+    const there = { id: newId(), name: "there.txt", size: 10, collectionId: LIBRARY.collectionId };
+    server.uploads.put(there, new Uint8Array(4));
+    uploads.look();
+    await settle();
+    server.uploads.put(there, new Uint8Array(6));
+    await browser.clock.pass(6_000);
+    expect(uploads.get().unfinished).toEqual([]);
+    uploads.look();
+    await browser.clock.pass(6_000);
+    expect(uploads.get().unfinished).toMatchObject([{ sent: 6 }]);
+  });
+
   test("gives up what it does not want", async () => {
     server.uploads.put({ id: newId(), name: "old.txt", size: 10, collectionId: LIBRARY.collectionId }, new Uint8Array(4));
     uploads.look();
+    await browser.clock.pass(6_000);
     await until(() => uploads.get().unfinished.length === 1, "the unfinished");
     expect(uploads.get().unfinished[0]).toMatchObject({ here: false, sent: 4 });
     uploads.discard(uploads.get().unfinished[0]?.id ?? "");
@@ -369,6 +383,7 @@ describe("another page", () => {
     const file = fileOf("a.txt", 2 * PIECE);
     server.uploads.put({ id: newId(), name: "a.txt", size: file.size, collectionId: LIBRARY.collectionId, fingerprint: markOf(file) }, new Uint8Array(PIECE));
     uploads.look();
+    await browser.clock.pass(6_000);
     await until(() => uploads.get().unfinished.length === 1, "the unfinished");
     const done = await reaches(add(file), "done");
     expect(server.uploads.finished.get(done.file?.fileId ?? "")?.file?.sha256).toEqual(digestOf(file.bytes));

@@ -104,6 +104,7 @@ export const libraryTexts = {
   "document.reason.DOCUMENT_TOO_LARGE": ["It is too large to be read. Divide it into smaller files.", "文件过大，无法读取。请拆分为较小的文件。"],
   "document.reason.EXTRACT_CRASHED": ["Its reader crashed. It may be damaged: save it again and add it anew.", "读取程序崩溃，文件可能已损坏。请重新保存后再添加。"],
   "document.reason.EXTRACT_KILLED": ["Reading it was ended from outside.", "读取过程被外部中止。"],
+  "document.reason.EXTRACT_UNAVAILABLE": ["The machine had no room to read it.", "服务器资源不足，未能读取。"],
   "document.reason.EXTRACT_MEMORY": ["Reading it takes more memory than is allowed. Divide it into smaller files.", "读取所需内存超过限制。请拆分为较小的文件。"],
   "document.reason.EXTRACT_TIMEOUT": ["Reading it took too long. Divide it into smaller files.", "读取用时过长。请拆分为较小的文件。"],
   "document.reason.FORMAT_UNKNOWN": ["There is no reader for this kind of file.", "无法读取此类文件。"],

@@ -58,5 +58,7 @@ export function byteSize(bytes: number): string {
   const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
   const unit = UNITS[power] ?? "byte";
   const maximumFractionDigits = power < 2 ? 0 : 1;
-  return new Intl.NumberFormat(localeTag(), { style: "unit", unit, maximumFractionDigits }).format(bytes / 1000 ** power);
+  // The short word for bytes knows no plural.
+  const unitDisplay = power === 0 ? "long" : "short";
+  return new Intl.NumberFormat(localeTag(), { style: "unit", unit, unitDisplay, maximumFractionDigits }).format(bytes / 1000 ** power);
 }
