@@ -28,6 +28,8 @@ SEAM_CHOOSERS = {
     "src/fireside/store/db.py",
     # Makes the runners that are set up, so that a server without one of a kind never imports that kind's client.
     "src/fireside/runners/backends.py",
+    # Opens the index that the database has, so that a server without documents never imports numpy.
+    "src/fireside/knowledge/index/choosing.py",
     # What the extra `accounts` installs, each in the one file that uses it: QR codes, passkeys, OpenID Connect.
     "src/fireside/identity/totp.py",
     "src/fireside/identity/passkey_proofs.py",

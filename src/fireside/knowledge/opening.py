@@ -10,7 +10,7 @@ from fireside.knowledge.changes import Changes
 from fireside.knowledge.collections import Collections
 from fireside.knowledge.documents import Documents
 from fireside.knowledge.embedding import Embedder, EmbedderOptions
-from fireside.knowledge.index.choosing import open_index
+from fireside.knowledge.index.choosing import late_index
 from fireside.knowledge.ingest import Ingest, IngestOptions
 from fireside.knowledge.originals import Originals
 from fireside.knowledge.purging import Purging
@@ -84,7 +84,7 @@ async def open_knowledge(ground: Ground, options: KnowledgeOptions, stack: Async
     """Opens them; `stack` closes them in reverse."""
     db, files = ground.db, ground.files
     embedder = Embedder(ground.catalog, options.embedder)
-    index = await open_index(db)
+    index = late_index(db)
     if index is not None:
         stack.push_async_callback(index.aclose)
     changes = Changes(db)
