@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +28,7 @@ from fireside.store.passages import whole_text
 from fireside.store.word_search import Matches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from fireside.core.principal import Principal
     from fireside.knowledge.embedding import Embedder
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS: Final = 3
 _GROWTH: Final = 5
+_HEADS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,9 @@ class Search:
         try:
             return await self._search(principal.id, query, wanted, asking)
         finally:
-            if asking is not None and not asking.done():
+            if asking is not None:
                 asking.cancel()
+                await asyncio.gather(asking, return_exceptions=True)
 
     async def _search(
         self, account: str, query: Query, wanted: Sequence[str], asking: asyncio.Task[bytes | None] | None
@@ -188,14 +192,20 @@ class Search:
 
     def _result(self, query: Query, passages: Mapping[int, Passage], known: _Known) -> Found:
         """In a thread: cutting some dozens of passages into words takes milliseconds."""
-        words = {chunk_id: frozenset(terms(whole_text(passage))) for chunk_id, passage in passages.items()}
-        evidence = known.evidence(words)
-        ranking = known.ranking(evidence, self._options.weights)
-        if query.relevant_only:
-            kept = relevant(evidence, levels_of(self._embedder.model))
-            passages = {chunk_id: passage for chunk_id, passage in passages.items() if chunk_id in kept}
-        candidates = {chunk_id: Candidate(passages[chunk_id].document_id, words[chunk_id]) for chunk_id in passages}
-        chosen = choose([chunk_id for chunk_id, _ in ranking], candidates, query.limit, self._options.per_document)
+        ranking = known.ranking(self._options.weights)
+        words = _Words(passages)
+        kept = (
+            relevant(known.evidence(words), levels_of(self._embedder.model)) if query.relevant_only else set(passages)
+        )
+        order = [chunk_id for chunk_id, _ in ranking if chunk_id in kept]
+        chosen: list[int] = []
+        # Most often the first ones do, and what is not looked at need not be cut into words.
+        for head in (order[: _HEADS * query.limit], order):
+            candidates = {chunk_id: Candidate(passages[chunk_id].document_id, words[chunk_id]) for chunk_id in head}
+            chosen = choose(head, candidates, query.limit, self._options.per_document)
+            most = max(Counter(passages[chunk_id].document_id for chunk_id in chosen).values(), default=0)
+            if len(chosen) == query.limit and most <= self._options.per_document:
+                break
         scores = dict(ranking)
         for chunk_id in chosen:
             passage = passages[chunk_id]
@@ -223,15 +233,35 @@ class _Known:
         total = sum(telling.values()) or 1.0
         return {
             chunk_id: Evidence(
-                self.similar.get(chunk_id), sum(weight for term, weight in telling.items() if term in has) / total
+                self.similar.get(chunk_id),
+                sum(weight for term, weight in telling.items() if term in words[chunk_id]) / total,
             )
-            for chunk_id, has in words.items()
+            for chunk_id in words
         }
 
-    def ranking(self, evidence: Mapping[int, Evidence], weights: Weights) -> list[tuple[int, float]]:
+    def ranking(self, weights: Weights) -> list[tuple[int, float]]:
         """Both rankings as one."""
-        overlaps = {chunk_id: one.overlap for chunk_id, one in evidence.items()}
-        return fuse([one for one, _ in self.matches.ranked], [one.chunk_id for one in self.near], weights, overlaps)
+        text = [chunk_id for chunk_id, _ in self.matches.ranked]
+        return fuse(text, [one.chunk_id for one in self.near], weights, self.matches.overlaps)
+
+
+class _Words(Mapping[int, frozenset[str]]):
+    """The words of passages, cut when they are asked for."""
+
+    def __init__(self, passages: Mapping[int, Passage]) -> None:
+        self._passages = passages
+        self._cut: dict[int, frozenset[str]] = {}
+
+    def __getitem__(self, chunk_id: int) -> frozenset[str]:
+        if chunk_id not in self._cut:
+            self._cut[chunk_id] = frozenset(terms(whole_text(self._passages[chunk_id])))
+        return self._cut[chunk_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._passages)
+
+    def __len__(self) -> int:
+        return len(self._passages)
 
 
 def _merged(every: Sequence[Matches], depth: int) -> Matches:
@@ -239,7 +269,9 @@ def _merged(every: Sequence[Matches], depth: int) -> Matches:
         return every[0]
     ranked = sorted((one for matches in every for one in matches.ranked), key=lambda one: -one[1])[:depth]
     frequencies: dict[str, int] = {}
+    overlaps: dict[int, float] = {}
     for matches in every:
+        overlaps |= matches.overlaps
         for term, count in (matches.frequencies or {}).items():
             frequencies[term] = frequencies.get(term, 0) + count
-    return Matches(ranked, frequencies, max((matches.total for matches in every), default=0))
+    return Matches(ranked, frequencies, max((matches.total for matches in every), default=0), overlaps)

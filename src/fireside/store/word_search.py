@@ -9,7 +9,7 @@ each chunk that matches, and in a large library half of all chunks hold a common
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
@@ -18,15 +18,16 @@ from fireside.store.passages import SCOPE, chunks_of, listed, scope_term
 from fireside.store.records import int_of, str_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from fireside.store.tx import Row, Tx, Value
 
 _MOST_TERMS: Final = 32
 # So many rows are looked at to rank them.
-_SQLITE_ROWS: Final = 30_000
+_SQLITE_ROWS: Final = 20_000
 _POSTGRES_ROWS: Final = 20_000
 _POSTGRES_RANKED: Final = 400
+_SMALL_SHARE: Final = 0.002
 _K1: Final = 1.2
 _B: Final = 0.75
 
@@ -39,6 +40,9 @@ class Matches:
     frequencies: Mapping[str, int] | None = None
     total: int = 0
     """How many chunks there are, about."""
+
+    overlaps: Mapping[int, float] = field(default_factory=dict[int, float])
+    """How much of what all terms tell is in each ranked chunk, 0 to 1: rare ones tell more."""
 
 
 NOTHING: Final = Matches(frequencies={})
@@ -64,6 +68,15 @@ def idf(frequency: int, total: int) -> float:
     return math.log(1 + (max(total, frequency) - frequency + 0.5) / (frequency + 0.5))
 
 
+def _overlaps(has: Mapping[int, Collection[str]], frequencies: Mapping[str, int], total: int) -> dict[int, float]:
+    telling = {term: idf(frequency, total) for term, frequency in frequencies.items()}
+    whole = sum(telling.values()) or 1.0
+    return {
+        chunk_id: sum(weight for term, weight in telling.items() if term in terms) / whole
+        for chunk_id, terms in has.items()
+    }
+
+
 def _rarest(frequencies: Mapping[str, int], most_rows: int) -> list[str]:
     """The rarest terms that have some chunk, as many as have `most_rows` chunks together, and one at least."""
     ordered = sorted((term for term in frequencies if frequencies[term]), key=lambda term: frequencies[term])[
@@ -86,7 +99,7 @@ async def _sqlite(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Mat
         return Matches(frequencies=frequencies)
     wanted = " OR ".join(f'"{term}"' for term in chosen)
     rows = await tx.fetch(
-        "SELECT rowid, -rank FROM chunk_text WHERE chunk_text MATCH $1 AND rank MATCH 'bm25(0.0, 1.0)'"  # noqa: S608
+        "SELECT rowid, -rank, terms FROM chunk_text WHERE chunk_text MATCH $1 AND rank MATCH 'bm25(0.0, 1.0)'"  # noqa: S608
         # The plus keeps the database from looking for the words in each of these chunks anew.
         f"{f' AND +rowid IN ({chunks_of(tx, 3)})' if place.documents else ''} ORDER BY rank LIMIT $2",
         f"{within} AND terms : ({wanted})",
@@ -94,12 +107,15 @@ async def _sqlite(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Mat
         *([listed(tx, place.documents)] if place.documents else []),
     )
     # Good enough for how much a word tells: chunks are never renumbered, and most that were made are still there.
-    total = await tx.fetch("SELECT MAX(id) FROM chunks")
-    return Matches(_ranked(rows), frequencies, int_of(total[0][0] or 0))
+    newest = await tx.fetch("SELECT MAX(id) FROM chunks")
+    total = int_of(newest[0][0] or 0)
+    ranked = [(int_of(chunk_id), float(score or 0.0)) for chunk_id, score, _ in rows]
+    has = {int_of(chunk_id): set(str_of(text).split(" ")) for chunk_id, _, text in rows}
+    return Matches(ranked, frequencies, total, _overlaps(has, frequencies, total))
 
 
 async def _postgres(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
-    total, guesses = await _statistics(tx, terms)
+    total, guesses = await _statistics(tx, place, terms)
     chosen = _rarest(guesses, _POSTGRES_ROWS)
     # Where every word is common, a random part of the chunks is looked at.
     await tx.execute(f"SET LOCAL gin_fuzzy_search_limit = {_POSTGRES_ROWS}")
@@ -130,38 +146,48 @@ async def _postgres(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> M
     found = [int_of(row[0]) for row in rows if int_of(row[0]) > 0]
     total = max(total, len(found))
     telling = {term: idf(frequencies[term], total) for term in chosen if frequencies[term]}
-    ranked = await _bm25(tx, found, telling)
-    return Matches(ranked[:limit], frequencies, total)
+    rows = await _ranks(tx, found, list(telling))
+    ranked = _bm25(rows, telling)[:limit]
+    shown = {chunk_id for chunk_id, _ in ranked}
+    has = {
+        int_of(row[0]): {term for term, rank in zip(telling, row[2:], strict=True) if rank}
+        for row in rows
+        if row[0] in shown
+    }
+    return Matches(ranked, frequencies, total, _overlaps(has, frequencies, total))
 
 
-async def _statistics(tx: Tx, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
-    """About how many chunks there are, and how many of them have each term: as the planner knows it, at least 1."""
+async def _statistics(tx: Tx, place: Place, terms: Sequence[str]) -> tuple[int, dict[str, int]]:
+    """About how many chunks there are, and how many in a place have each term: as the planner knows it, at least 1."""
     rows = await tx.fetch("SELECT reltuples FROM pg_class WHERE oid = 'chunk_text'::regclass")
     total = max(0, int(rows[0][0] or 0))
     guesses = dict.fromkeys(terms, 1)
     if total > _POSTGRES_ROWS:
+        scopes = [SCOPE + scope_term(scope) for scope in place.scopes]
+        asked: list[Value] = [*terms, *scopes]
         rows = await tx.fetch(
             "SELECT e.term, e.part FROM pg_stats s,"  # noqa: S608
             " unnest(s.most_common_elems::text::text[], s.most_common_elem_freqs) AS e (term, part)"
-            f" WHERE s.tablename = 'chunk_text' AND s.attname = 'terms' AND e.term IN ({marks(1, len(terms))})",
-            *terms,
+            f" WHERE s.tablename = 'chunk_text' AND s.attname = 'terms' AND e.term IN ({marks(1, len(asked))})",
+            *asked,
         )
-        guesses.update({str_of(term): int(float(part or 0) * total) for term, part in rows})
+        parts = {str_of(term): float(part or 0) for term, part in rows}
+        # A scope that is not among the most common terms is a small one.
+        share = min(1.0, sum(parts.get(scope, _SMALL_SHARE) for scope in scopes))
+        guesses.update({term: max(1, int(parts.get(term, 0.0) * share * total)) for term in terms})
     return total, guesses
 
 
-async def _bm25(tx: Tx, chunk_ids: Sequence[int], telling: Mapping[str, float]) -> list[tuple[int, float]]:
-    """Ranks chunks. What ts_rank says of a single word depends on how often it comes alone, and so tells that."""
-    if not telling:
-        return []
+async def _ranks(tx: Tx, chunk_ids: Sequence[int], terms: Sequence[str]) -> list[Row]:
+    """Ids and lengths of chunks with what ts_rank says of each term, which depends on how often it comes alone."""
     read: list[Row] = []
+    first = len(terms) + 1
+    ranks = "".join(f", ts_rank('{{1,1,1,1}}', v.terms, ${at}::text::tsquery)" for at in range(1, first))
+    quoted: list[Value] = [f"'{term}'" for term in terms]
     for some in chunks(chunk_ids):
-        first = len(telling) + 1
-        ranks = ", ".join(f"ts_rank('{{1,1,1,1}}', v.terms, ${at}::text::tsquery)" for at in range(1, first))
-        quoted: list[Value] = [f"'{term}'" for term in telling]
         read.extend(
             await tx.fetch(
-                f"SELECT v.chunk_id, length(v.terms), {ranks} FROM"  # noqa: S608
+                f"SELECT v.chunk_id, length(v.terms){ranks} FROM"  # noqa: S608
                 # The empty one makes a copy in memory, which is not unpacked again for each word.
                 " (SELECT chunk_id, terms || ''::tsvector AS terms FROM chunk_text"
                 f" WHERE chunk_id IN ({marks(first, len(some))}) OFFSET 0) AS v",
@@ -169,10 +195,14 @@ async def _bm25(tx: Tx, chunk_ids: Sequence[int], telling: Mapping[str, float]) 
                 *some,
             )
         )
-    if not read:
+    return read
+
+
+def _bm25(rows: Sequence[Row], telling: Mapping[str, float]) -> list[tuple[int, float]]:
+    if not rows:
         return []
-    average = sum(int_of(row[1]) for row in read) / len(read)
-    scored = [(int_of(row[0]), _score(row, list(telling.values()), average)) for row in read]
+    average = sum(int_of(row[1]) for row in rows) / len(rows)
+    scored = [(int_of(row[0]), _score(row, list(telling.values()), average)) for row in rows]
     return sorted(scored, key=lambda found: (-found[1], found[0]))
 
 
@@ -193,7 +223,3 @@ def _times(rank: float) -> int:
     if rank <= 0:
         return 0
     return next((at for at in range(1, len(_RANKS)) if _RANKS[at] >= rank - 1e-5), len(_RANKS))
-
-
-def _ranked(rows: Sequence[Row]) -> list[tuple[int, float]]:
-    return [(int_of(chunk_id), float(score or 0.0)) for chunk_id, score in rows]
