@@ -21,6 +21,9 @@ export interface SourceTextOptions {
 const PAGE = 24;
 const ABOVE = 6;
 
+/** Characters that a repeated sentence has at most, and at least. */
+const LONGEST = 800;
+const SHORTEST = 12;
 /** Where in a passage its own heading may stand. */
 const LEAD = 300;
 
@@ -103,11 +106,35 @@ export class DocumentText extends Store<SourceTextState> implements SourceText {
   }
 }
 
+/**
+ * How much of the end of one text the next begins with: a long paragraph is cut so that the next passage says the last
+ * sentence again, for the model's sake. People need it once.
+ */
+function overlap(before: string, after: string): number {
+  for (let length = Math.min(LONGEST, before.length, after.length); length >= SHORTEST; length -= 1) {
+    if (before.endsWith(after.slice(0, length))) return length;
+  }
+  return 0;
+}
+
+/** The texts of passages, without what they repeat. The one that is cited stays whole. */
+function withoutRepeats(passages: readonly Passage[], source: SourceRef): string[] {
+  const texts = passages.map(({ text }) => text);
+  for (let at = 1; at < texts.length; at += 1) {
+    const [before = "", after = ""] = [passages[at - 1]?.text, passages[at]?.text];
+    const length = overlap(before, after);
+    if (passages[at]?.ordinal === source.ordinal) texts[at - 1] = texts[at - 1]?.slice(0, -length || undefined).trimEnd() ?? "";
+    else texts[at] = after.slice(length).trimStart();
+  }
+  return texts;
+}
+
 /** The passages with the headings that change between them. */
 function views(passages: readonly Passage[], source: SourceRef): readonly SourcePassage[] {
   let under: readonly string[] = [];
   let above = "";
-  return passages.map(({ ordinal, page, headings, text }) => {
+  const texts = withoutRepeats(passages, source);
+  return passages.map(({ ordinal, page, headings, text }, place) => {
     const shared = headings.findIndex((heading, level) => heading !== under[level]);
     // Many a heading is part of a passage, of the one before or of this one.
     const said = `${above}\n${text.slice(0, LEAD)}\n`;
@@ -116,6 +143,6 @@ function views(passages: readonly Passage[], source: SourceRef): readonly Source
       .filter((heading) => !said.includes(`\n${heading.text}\n`));
     under = headings;
     above = `\n${text}`;
-    return { ordinal, page, headings: fresh, text, cited: source.quote !== "" && ordinal === source.ordinal };
+    return { ordinal, page, headings: fresh, text: texts[place] ?? text, cited: source.quote !== "" && ordinal === source.ordinal };
   });
 }

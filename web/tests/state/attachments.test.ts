@@ -312,6 +312,19 @@ describe("the text of a source", () => {
     ]);
   });
 
+  test("says a sentence once that two passages have, and all of the one that is cited", async () => {
+    const texts = ["One is here. Two is there.", "Two is there. Three is far. Four is near.", "Four is near. Five is gone."];
+    server.knowledge.document({ id: "d" });
+    server.knowledge.found = texts.map((text, ordinal) => create(PassageSchema, { documentId: "d", ordinal, text }));
+    const told = async (ordinal: number): Promise<string[]> => {
+      const text = await tab.app.state.sources.read({ ...SOURCE, ordinal });
+      await until(() => text.get().phase === "ready");
+      return text.get().passages.map((passage) => passage.text);
+    };
+    expect(await told(-1)).toEqual(["One is here. Two is there.", "Three is far. Four is near.", "Five is gone."]);
+    expect(await told(1)).toEqual(["One is here.", texts[1], "Five is gone."]);
+  });
+
   test("says what is missing, and comes when it is tried again", async () => {
     const gone = await tab.app.state.sources.read(SOURCE);
     await until(() => gone.get().phase === "missing");
