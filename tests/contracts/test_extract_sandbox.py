@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 import tests.hostile_reader
 from fireside.core.errors import DeadlineExceededError, FailedPreconditionError, FiresideError, InvalidArgumentError
@@ -216,3 +217,26 @@ async def test_several_read_at_once_and_one_crash_is_its_own(hostile, tmp_path) 
     results = await asyncio.gather(*(read(path) for path in (good, bad, good)))
     assert [error and error.reason for _, error in results] == [None, "EXTRACT_CRASHED", None]
     assert [len(blocks) for blocks, _ in results] == [2, 1, 2]
+
+
+@linux
+def test_the_loop_that_servers_have_does_as_well(hostile) -> None:
+    """uvloop starts and reaps processes in a way of its own."""
+
+    async def everything() -> list[str]:
+        reasons: list[str] = []
+        await read(hostile("surrogate"))
+        before = descriptors()
+        for what in ("surrogate", "crash", "nonsense"):
+            _, error = await read(hostile(what))
+            reasons.append(error.reason if error else "")
+        task = asyncio.create_task(read(hostile("endless")))
+        await until(lambda: bool(children()))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await until(lambda: not children() and descriptors() <= before)
+        return reasons
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(everything()) == ["", "EXTRACT_CRASHED", "EXTRACT_CRASHED"]
