@@ -38,6 +38,7 @@ from tests.e2e.key_server import key_server
 from tests.e2e.library_screenshots import shoot_library
 from tests.e2e.runner_page import SCREEN, card, fill, healthy, save
 from tests.e2e.screenshot_texts import CHINESE, ENGLISH, Scene
+from tests.e2e.source_screenshots import shoot_sources
 from tests.e2e.test_phone import PHONE
 from tests.ollama_server import ollama_server
 from tests.server_process import ServerProcess, server_process
@@ -154,6 +155,7 @@ async def main(browser_path: str, folder: Path) -> None:
                         await shoot(browser, server, conversation, name, folder)
         await shoot_runners(browser, folder)
         await shoot_accounts(browser, folder)
+        await shoot_sources(browser, folder)
         await shoot_library(browser, folder)
         await browser.close()
 

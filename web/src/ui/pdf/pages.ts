@@ -19,6 +19,9 @@ const LEAST_ZOOM = 0.5;
 const MOST_ZOOM = 4;
 /** How long sizes may still change before pages are drawn anew. Milliseconds. */
 const SETTLE_MS = 120;
+/** How many pages away a passage is looked for, and how much of it must be there then. */
+const FAR = 12;
+const SURE = 0.6;
 /** Where in the view a mark comes to stand. */
 const MARK_AT = 0.28;
 
@@ -138,7 +141,15 @@ export class PdfPages {
     if (here?.share === 1) return [here];
     // It may go on, or the page may be counted otherwise.
     const beside = [await at(page - 1), here, await at(page + 1)];
-    return beside.filter((found) => found !== null).filter(({ hits }) => hits.length > 0);
+    const found = beside.filter((one) => one !== null).filter(({ hits }) => hits.length > 0);
+    // A paragraph that goes on for pages is known by the page that it begins on.
+    for (let distance = 2; found.length === 0 && distance <= FAR && !this.#end.signal.aborted; distance += 1) {
+      for (const number of [page + distance, page - distance]) {
+        const far = await at(number);
+        if (far && far.share > SURE) return [far];
+      }
+    }
+    return found;
   }
 
   #toGoal(): void {
