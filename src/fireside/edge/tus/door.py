@@ -6,6 +6,7 @@ finishes by itself with its last byte; `Upload-File-Id` and `Upload-Document-Id`
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from fireside.gen.v1.file_pb2 import Upload
 
 CHECKSUM_MISMATCH: Final = 460
+_SETTLE_SECONDS: Final = 0.5
 _STATUSES: Final = {
     "OFFSET_MISMATCH": HTTPStatus.CONFLICT,
     "UPLOAD_TAKEN_OVER": HTTPStatus.LOCKED,
@@ -69,6 +71,7 @@ class TusDoor:
 
     def __init__(self, uploads: Uploads) -> None:
         self._uploads = uploads
+        self._writing: dict[str, asyncio.Task[object]] = {}
 
     async def reply(self, call: TusCall) -> Reply:
         """The answer. Raises core errors, for `refused`, and ClientGoneError."""
@@ -150,6 +153,11 @@ class TusDoor:
 
     async def _head(self, call: TusCall) -> Reply:
         found = await self._uploads.get(call.principal, call.file_id)
+        writing = self._writing.get(call.file_id)
+        if writing is not None:
+            # A client asks because its connection broke: what came over that is still being taken in, and would be sent again.
+            await asyncio.wait((writing,), timeout=_SETTLE_SECONDS)
+            found = await self._uploads.get(call.principal, call.file_id)
         if not isinstance(found, Finished) and found.offset == found.size:
             # The process that took the last byte did not live to finish it, and clients take this answer for the end.
             found = await self._uploads.finish(call.principal, call.file_id)
@@ -172,7 +180,26 @@ class TusDoor:
         """Writes the body, and finishes the upload if that was the last of it. Bytes before a cut are kept."""
         checksum = wire.checksum_of(call.header("upload-checksum"))
         body = Body(call.receive)
-        async with self._uploads.writing(call.principal, upload.id) as writer:
+        task = asyncio.current_task()
+        if task is not None:
+            self._writing[upload.id] = task
+        try:
+            offset = await self._written(call, upload.id, (offset, body, checksum))
+        finally:
+            # Another one may have taken over.
+            if self._writing.get(upload.id) is task:
+                del self._writing[upload.id]
+        if body.cut:
+            raise ClientGoneError
+        if offset == upload.size:
+            return await self._uploads.finish(call.principal, upload.id)
+        upload.offset = offset
+        return upload
+
+    async def _written(self, call: TusCall, upload_id: str, piece: tuple[int, Body, wire.Checksum | None]) -> int:
+        """The offset after the body."""
+        offset, body, checksum = piece
+        async with self._uploads.writing(call.principal, upload_id) as writer:
             if checksum is not None:
                 data = await body.whole()
                 if not checksum.fits(data):
@@ -182,15 +209,10 @@ class TusDoor:
             else:
                 # An empty body, too, is for an offset that can be wrong.
                 first = True
-                while (piece := await body.piece()) or first:
-                    offset = await writer.write(offset, piece)
+                while (data := await body.piece()) or first:
+                    offset = await writer.write(offset, data)
                     first = False
-        if body.cut:
-            raise ClientGoneError
-        if offset == upload.size:
-            return await self._uploads.finish(call.principal, upload.id)
-        upload.offset = offset
-        return upload
+        return offset
 
 
 def _state(found: Upload | Finished) -> list[tuple[str, str]]:
