@@ -103,7 +103,7 @@ class Worker:
         self._loop: asyncio.Task[None] | None = None
         self._served: dict[str, int] = {}
         self._turn = 0
-        self._draining = False
+        self._draining = self._ended = False
         self._renewed = self._pruned = time.monotonic()
 
     def register(self, kind: str, handler: Handler, given_up: GivenUp | None = None) -> None:
@@ -166,16 +166,18 @@ class Worker:
     async def aclose(self) -> None:
         """Ends everything."""
         await self.drain(0)
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        if self._loop is not None and not self._loop.done():
+            # What it is doing just now it does to its end, so that no job stays taken by nobody.
+            self._ended = True
+            self.wake()
+            await asyncio.wait([self._loop])
 
     def _hear(self, topic: str, _payload: str) -> None:
         if topic in (jobs.TOPIC, MISSED):
             self.wake()
 
     async def _work(self) -> None:
-        while True:
+        while not self._ended:
             self._bell.clear()
             try:
                 await self._keep()
@@ -183,6 +185,8 @@ class Worker:
             except Exception:  # the store may be away for a while; the next turn tries again
                 logger.exception("Looking for jobs failed; trying again")
                 wait = _RETRY_SECONDS
+            if self._ended:
+                return
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._bell.wait()
@@ -219,7 +223,7 @@ class Worker:
                 break
             # Another process may be quicker with it; then there may be others.
             if (job := await self._take(min(lanes, key=self._order))) is not None:
-                self._start(job)
+                await self._begin(job)
         return options.look
 
     def _room(self) -> Room:
@@ -251,7 +255,11 @@ class Worker:
     def _until(self) -> int:
         return now_us() + int(self._options.lease * 1e6)
 
-    def _start(self, job: Job) -> None:
+    async def _begin(self, job: Job) -> None:
+        if self._draining:
+            # It was being taken when stopping began.
+            await self._db.write(lambda tx: jobs.give_back(tx, job))
+            return
         task = asyncio.create_task(self._run(job), name=f"job {job.kind} {job.subject}")
         self._running[job.id] = _Running(job, task)
 
