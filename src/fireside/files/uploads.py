@@ -221,7 +221,13 @@ class Uploads:
             )  # fmt: skip
             return await self._finisher.arrive(tx, principal, wanted, StoredFile(principal.id, source.blob_id, file))
 
-        copied = await self._db.write(body)
+        try:
+            copied = await self._db.write(body)
+        except NotFoundError as error:
+            if error.reason != "BLOB_NOT_FOUND":
+                raise
+            # The last file that had the bytes was deleted just now.
+            return None
         if copied is not None:
             self._finisher.tell(copied)
         return copied
