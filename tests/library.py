@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from fireside.core.ids import new_id
 from fireside.core.principal import Principal
@@ -45,65 +46,85 @@ async def have_collection(db: Database, owner: Principal = ANNA) -> str:
     return name
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """What a test says of a document."""
+
+    owner: Principal = ANNA
+    name: str = "notes.txt"
+    folder: str = ""
+    media_type: str = "text/plain"
+    state: int = DOCUMENT_STATE_READY
+    ready_version: int = 1
+    version: int = 1
+    update_time: int = 1_000
+
+
+class _Said(TypedDict, total=False):
+    owner: Principal
+    name: str
+    folder: str
+    media_type: str
+    state: int
+    ready_version: int
+    version: int
+    update_time: int
+
+
 async def have_document(
-    db: Database,
-    collection_id: str,
-    texts: Sequence[str],
-    *,
-    owner: Principal = ANNA,
-    name: str = "notes.txt",
-    folder: str = "",
-    media_type: str = "text/plain",
-    state: int = DOCUMENT_STATE_READY,
-    ready_version: int = 1,
-    version: int = 1,
-    update_time: int = 1_000,
-    document_id: str = "",
+    db: Database, collection_id: str, texts: Sequence[str], document_id: str = "", **said: Unpack[_Said]
 ) -> str:
     """A document (an attachment without a collection) whose version has these passages. Returns its id."""
-    await have_account(db, owner)
-    document_id = document_id or new_id()
-    record = Document(name=name, folder=folder, media_type=media_type, version=version)
+    paper, document_id = Paper(**said), document_id or new_id()
+    await have_account(db, paper.owner)
+    chunks = [chunk(at, text) for at, text in enumerate(texts)]
 
     async def body(tx: Tx) -> None:
-        blob, file = new_id(), new_id()
-        await tx.execute("INSERT INTO blobs (id, size, create_time) VALUES ($1, 1, 1)", blob)
-        await tx.execute(
-            "INSERT INTO files (id, owner, blob_id, sha256, size, create_time, record) VALUES ($1, $2, $3, $4, 1, 1, $5)",
-            file,
-            owner.id,
-            blob,
-            b"",
-            b"",
-        )
-        if collection_id:
-            await tx.execute("UPDATE collections SET change_seq = change_seq + 1 WHERE id = $1", collection_id)
-        await tx.execute(
-            "INSERT INTO documents (id, owner, collection_id, place, state, ready_version, change_seq, update_time, record)"
-            " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
-            " ready_version = excluded.ready_version, change_seq = documents.change_seq + 1, record = excluded.record",
-            document_id,
-            owner.id,
-            collection_id or None,
-            f"{folder}/{name}" if collection_id else None,
-            state,
-            ready_version,
-            update_time,
-            record.SerializeToString(),
-        )
-        await tx.execute(
-            "INSERT INTO document_versions (document_id, version, file_id, create_time, record) VALUES ($1, $2, $3, 1, $4)",
-            document_id,
-            version,
-            file,
-            b"",
-        )
-        await put(
-            tx, document_id, version, collection_id or document_id, [chunk(at, text) for at, text in enumerate(texts)]
-        )
+        await _document(tx, document_id, collection_id, paper)
+        await _version(tx, document_id, paper)
+        await put(tx, document_id, paper.version, collection_id or document_id, chunks)
 
     await db.write(body)
     return document_id
+
+
+async def _document(tx: Tx, document_id: str, collection_id: str, paper: Paper) -> None:
+    record = Document(name=paper.name, folder=paper.folder, media_type=paper.media_type, version=paper.version)
+    if collection_id:
+        await tx.execute("UPDATE collections SET change_seq = change_seq + 1 WHERE id = $1", collection_id)
+    await tx.execute(
+        "INSERT INTO documents (id, owner, collection_id, place, state, ready_version, change_seq, update_time, record)"
+        " VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8) ON CONFLICT (id) DO UPDATE SET state = excluded.state,"
+        " ready_version = excluded.ready_version, change_seq = documents.change_seq + 1, record = excluded.record",
+        document_id,
+        paper.owner.id,
+        collection_id or None,
+        f"{paper.folder}/{paper.name}" if collection_id else None,
+        paper.state,
+        paper.ready_version,
+        paper.update_time,
+        record.SerializeToString(),
+    )
+
+
+async def _version(tx: Tx, document_id: str, paper: Paper) -> None:
+    blob, file = new_id(), new_id()
+    await tx.execute("INSERT INTO blobs (id, size, create_time) VALUES ($1, 1, 1)", blob)
+    await tx.execute(
+        "INSERT INTO files (id, owner, blob_id, sha256, size, create_time, record) VALUES ($1, $2, $3, $4, 1, 1, $5)",
+        file,
+        paper.owner.id,
+        blob,
+        b"",
+        b"",
+    )
+    await tx.execute(
+        "INSERT INTO document_versions (document_id, version, file_id, create_time, record) VALUES ($1, $2, $3, 1, $4)",
+        document_id,
+        paper.version,
+        file,
+        b"",
+    )
 
 
 def chunk(ordinal: int, text: str) -> NewChunk:
@@ -126,9 +147,3 @@ def vector(*values: float, size: int = 8) -> bytes:
     whole = [*values, *([0.0] * (size - len(values)))]
     length = sum(value * value for value in whole) ** 0.5
     return struct.pack(f"<{size}e", *(value / length for value in whole))
-
-
-def random_vector(seed: str, size: int = 64) -> list[float]:
-    """Values that are the same for the same seed."""
-    raw = b"".join(hashlib.sha256(f"{seed} {at}".encode()).digest() for at in range(size // 32 + 1))
-    return [byte / 255 - 0.5 for byte in raw[:size]]

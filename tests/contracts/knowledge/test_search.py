@@ -1,81 +1,27 @@
-"""Searching documents by words and by vectors: what comes out, in which order, and who gets what. On both databases."""
+"""Searching documents by words and by vectors: what comes out, and in which order. On both databases."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from fireside.core.errors import FailedPreconditionError, UnavailableError
+from fireside.core.errors import FailedPreconditionError
 from fireside.core.ids import new_id
-from fireside.core.principal import Principal
 from fireside.gen.v1.document_pb2 import (
     DOCUMENT_STATE_EMBEDDING,
     DOCUMENT_STATE_EXTRACTING,
     DOCUMENT_STATE_FAILED,
     DOCUMENT_STATE_UPLOADED,
 )
-from fireside.knowledge.embedding import Embedder, EmbedderOptions
-from fireside.knowledge.index.exact import ExactIndex
+from fireside.knowledge.embedding import Embedder
 from fireside.knowledge.query import Mode, Query
-from fireside.knowledge.reembed import Reembed
-from fireside.knowledge.search import Found, Search
-from fireside.runners.catalog import Catalog
-from fireside.runners.managed.runner import ManagedOptions, ManagedRunner
-from fireside.store import conversations, jobs, passages, vectors
+from fireside.knowledge.search import Search
 from fireside.store.db import Database
-from fireside.store.tx import Tx
-from tests.library import ANNA, BERT, have_account, have_collection, have_document, ids_of
-from tests.meanings import MODEL, MeaningRunner
-from tests.store_rows import conversation
-
-
-@pytest.fixture
-def meanings() -> MeaningRunner:
-    return MeaningRunner()
-
-
-@pytest.fixture
-async def embedder(meanings: MeaningRunner) -> AsyncIterator[Embedder]:
-    catalog = Catalog([ManagedRunner(meanings, ManagedOptions(failures_to_rest=0, retries=0))])
-    yield Embedder(catalog, EmbedderOptions(model=MODEL, query_timeout=0.2))
-    await catalog.aclose()
-
-
-@pytest.fixture
-async def search(db: Database, embedder: Embedder) -> AsyncIterator[Search]:
-    index = ExactIndex(db)
-    yield Search(db, embedder, index)
-    await index.aclose()
-
-
-@pytest.fixture
-def words(db: Database, embedder: Embedder) -> Search:
-    """A search that has no index."""
-    return Search(db, embedder, None)
-
-
-async def embed(db: Database, embedder: Embedder, document_id: str, scope: str = "", version: int = 1) -> None:
-    """Makes the vectors that a document lacks."""
-
-    async def lacking(tx: Tx) -> list[tuple[int, str]]:
-        return await passages.without_vector(tx, document_id, version, MODEL, 100)
-
-    rows = await db.read(lacking)
-    made = await embedder.passages([text for _, text in rows])
-    index = ExactIndex(db)
-    await index.upsert(scope or document_id, MODEL, [(row[0], one) for row, one in zip(rows, made, strict=True)])
-    await index.aclose()
-
-    async def stamp(tx: Tx) -> None:
-        await tx.execute("UPDATE collections SET change_seq = change_seq + 1 WHERE id = $1", scope)
-
-    await db.write(stamp)
-
-
-def texts(found: Found) -> list[str]:
-    return [passage.text for passage in found.passages]
+from tests.library import ANNA, have_collection, have_document, ids_of
+from tests.meanings import MeaningRunner
+from tests.searching import embed, execute, texts
 
 
 async def test_finds_by_words_and_by_meaning(db: Database, search: Search, embedder: Embedder) -> None:
@@ -122,97 +68,6 @@ async def test_a_slow_or_broken_model_leaves_the_words(
         found = await search.search(ANNA, Query(text=f"feline {meanings.mood}"))
         assert texts(found) == ["the feline sleeps"]
         assert not found.used_vectors
-
-
-async def test_nobody_else_finds_anything(db: Database, search: Search, embedder: Embedder) -> None:
-    scope = await have_collection(db)
-    document = await have_document(db, scope, ["the feline sleeps"])
-    attached = await have_document(db, "", ["a feline attachment"])
-    await embed(db, embedder, document, scope)
-    await embed(db, embedder, attached)
-    await have_account(db, BERT)
-    everywhere = (
-        Query(text="cat feline"),
-        Query(text="cat feline", collection_ids=[scope], document_ids=[document, attached]),
-    )
-    for query in everywhere:
-        for mode in Mode:
-            found = await search.search(BERT, replace(query, mode=mode))
-            assert found == Found()
-            assert (await search.search(ANNA, replace(query, mode=mode))).passages
-
-
-async def shared(db: Database, scope: str, *, account: str | None = None, group: str | None = None) -> str:
-    share = new_id()
-
-    async def body(tx: Tx) -> None:
-        await tx.execute(
-            "INSERT INTO collection_shares (id, collection_id, account_id, group_id, role, create_time)"
-            " VALUES ($1, $2, $3, $4, 1, 1)",
-            share, scope, account, group,
-        )  # fmt: skip
-
-    await db.write(body)
-    return share
-
-
-async def execute(db: Database, sql: str, *args: str) -> None:
-    async def body(tx: Tx) -> None:
-        await tx.execute(sql, *args)
-
-    await db.write(body)
-
-
-async def test_a_share_opens_and_its_end_closes(db: Database, search: Search, embedder: Embedder) -> None:
-    scope = await have_collection(db)
-    document = await have_document(db, scope, ["the feline sleeps"])
-    await embed(db, embedder, document, scope)
-    await have_account(db, BERT)
-    query = Query(text="cat feline")
-    share = await shared(db, scope, account=BERT.id)
-    assert texts(await search.search(BERT, query)) == ["the feline sleeps"]
-    await execute(db, "DELETE FROM collection_shares WHERE id = $1", share)
-    assert await search.search(BERT, query) == Found()
-
-
-async def test_a_group_opens_and_leaving_it_closes(db: Database, search: Search, embedder: Embedder) -> None:
-    scope = await have_collection(db)
-    document = await have_document(db, scope, ["the feline sleeps"])
-    await embed(db, embedder, document, scope)
-    await have_account(db, BERT)
-    group = new_id()
-    await execute(db, "INSERT INTO groups (id, name_folded, revision, record) VALUES ($1, $1, 1, '')", group)
-    await execute(
-        db, "INSERT INTO group_members (group_id, account_id, by_provider) VALUES ($1, $2, 0)", group, BERT.id
-    )
-    await shared(db, scope, group=group)
-    for query in (Query(text="cat feline"), Query(text="cat feline", document_ids=[document])):
-        assert texts(await search.search(BERT, query)) == ["the feline sleeps"]
-    await execute(db, "DELETE FROM group_members WHERE account_id = $1", BERT.id)
-    for query in (Query(text="cat feline"), Query(text="cat feline", document_ids=[document])):
-        assert await search.search(BERT, query) == Found()
-
-
-async def test_an_attachment_is_read_with_the_conversation(db: Database, search: Search, embedder: Embedder) -> None:
-    document = await have_document(db, "", ["a feline attachment"])
-    await embed(db, embedder, document)
-    await have_account(db, BERT)
-    query = Query(text="cat feline", document_ids=[document])
-
-    async def put(tx: Tx) -> None:
-        await conversations.insert(tx, BERT.id, conversation("c"))
-        await tx.execute(
-            "INSERT INTO conversation_files (conversation_id, file_id)"
-            " SELECT 'c', v.file_id FROM document_versions v WHERE v.document_id = $1",
-            document,
-        )
-
-    assert await search.search(BERT, query) == Found()
-    await db.write(put)
-    assert texts(await search.search(BERT, query)) == ["a feline attachment"]
-    assert not (await search.search(BERT, Query(text="cat feline"))).passages
-    await execute(db, "UPDATE conversations SET delete_time = 5 WHERE id = 'c'")
-    assert await search.search(BERT, query) == Found()
 
 
 async def test_only_the_ready_version_is_found(db: Database, search: Search, embedder: Embedder) -> None:
@@ -364,84 +219,3 @@ async def test_questions_without_telling_words(db: Database, search: Search, emb
     found = await search.search(ANNA, Query(text="what is this?"))
     assert texts(found) == ["the feline sleeps"]
     assert (await search.search(ANNA, Query(text="what is this?", mode=Mode.TEXT))).passages == ()
-
-
-async def test_the_account_alone_counts(db: Database, search: Search) -> None:
-    scope = await have_collection(db)
-    await have_document(db, scope, ["feline"])
-    assert (await search.search(Principal(id=ANNA.id), Query(text="feline"))).passages
-    assert not (await search.search(Principal(id=""), Query(text="feline"))).passages
-
-
-async def test_the_old_model_serves_until_the_new_one_has_all(
-    db: Database, embedder: Embedder, meanings: MeaningRunner
-) -> None:
-    scope, other = await have_collection(db), await have_collection(db)
-    first = await have_document(db, scope, ["the feline sleeps", "taxes"], name="a")
-    second = await have_document(db, other, ["a kitten"], name="b")
-    await embed(db, embedder, first, scope)
-    await embed(db, embedder, second, other)
-    index = ExactIndex(db)
-    catalog = Catalog([ManagedRunner(meanings, ManagedOptions(failures_to_rest=0, retries=0))])
-    newer = Embedder(catalog, EmbedderOptions(model=f"{MODEL}-2", query_timeout=0.2))
-    reembed = Reembed(db, newer, index, lambda: None)
-    search = Search(db, newer, index)
-    query = Query(text="cat", mode=Mode.VECTOR)
-    assert not (await search.search(ANNA, query)).passages
-    await reembed.open()
-    assert set(texts(await search.search(ANNA, query))) == {"the feline sleeps", "taxes", "a kitten"}
-
-    async def job(tx: Tx) -> jobs.Job | None:
-        [lane] = await jobs.due(tx, [jobs.REEMBED])
-        return await jobs.take(tx, lane.name, [jobs.REEMBED], "us", 2**60)
-
-    taken = await db.write(job)
-    assert taken is not None
-    meanings.mood = "fail"
-    with pytest.raises(UnavailableError):
-        await reembed.run(taken)
-    meanings.mood = ""
-    await reembed.run(taken)
-    assert set(await models(db, scope) + await models(db, other)) == {f"{MODEL}-2"}
-    await db.write(lambda tx: jobs.done(tx, taken))
-    assert set(texts(await search.search(ANNA, query))) == {"the feline sleeps", "taxes", "a kitten"}
-    before = len(meanings.asked)
-    await reembed.open()
-    assert await db.read(lambda tx: jobs.get(tx, jobs.REEMBED, "vectors")) is None
-    assert len(meanings.asked) == before
-    await catalog.aclose()
-    await index.aclose()
-
-
-async def models(db: Database, scope: str) -> list[str]:
-    return list(await db.read(lambda tx: vectors.models(tx, scope)))
-
-
-async def test_half_a_change_of_the_model_goes_by_both(
-    db: Database, embedder: Embedder, meanings: MeaningRunner
-) -> None:
-    scope, other = await have_collection(db), await have_collection(db)
-    first = await have_document(db, scope, ["the feline sleeps"], name="a")
-    second = await have_document(db, other, ["a kitten"], name="b")
-    await embed(db, embedder, first, scope)
-    catalog = Catalog([ManagedRunner(meanings, ManagedOptions(failures_to_rest=0, retries=0))])
-    newer = Embedder(catalog, EmbedderOptions(model=f"{MODEL}-2"))
-    index = ExactIndex(db)
-    await index.upsert(
-        other, f"{MODEL}-2", list(zip(await ids_of(db, second), await newer.passages(["a kitten"]), strict=True))
-    )
-    await Reembed(db, newer, index, lambda: None).open()
-    found = await Search(db, newer, index).search(ANNA, Query(text="cat"))
-    assert set(texts(found)) == {"the feline sleeps", "a kitten"}
-    assert all(passage.similarity > 0.5 for passage in found.passages)
-    await catalog.aclose()
-    await index.aclose()
-
-
-async def test_without_a_model_nothing_is_asked_for(db: Database) -> None:
-    await have_document(db, await have_collection(db), ["feline"])
-    catalog = Catalog([])
-    reembed = Reembed(db, Embedder(catalog, EmbedderOptions()), None, lambda: None)
-    await reembed.open()
-    assert await db.read(lambda tx: jobs.get(tx, jobs.REEMBED, "vectors")) is None
-    await catalog.aclose()
