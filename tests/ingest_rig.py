@@ -12,7 +12,7 @@ from pathlib import Path
 from fireside.blobs.local import LocalBlobs
 from fireside.core.clock import now_us
 from fireside.core.ids import new_id
-from fireside.gen.v1.document_pb2 import Document
+from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_FAILED, Document
 from fireside.gen.v1.file_pb2 import File
 from fireside.jobs.backoff import Backoff
 from fireside.jobs.worker import Worker, WorkerOptions
@@ -59,6 +59,7 @@ class IngestRig:
                 assert found is not None
                 if done(found):
                     return found
+                assert found.state != DOCUMENT_STATE_FAILED, found.failure
                 await bell.wait()
 
 
