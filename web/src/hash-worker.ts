@@ -1,6 +1,7 @@
-// The composition root of the worker that computes hashes of files: reads each by itself, a slice at a time, so that
-// neither the page nor its memory is held up.
+// The composition root of the worker that computes checksums of pieces and hashes of files: it reads a slice at a time by
+// itself, each once for both, so that neither the page nor its memory is held up.
 
+import { crc32 } from "./state/crc32.ts";
 import { Sha256 } from "./state/sha256.ts";
 
 /** As much of DedicatedWorkerGlobalScope as is needed: its library clashes with the one of the page. */
@@ -9,44 +10,95 @@ interface WorkerScope {
   postMessage(message: HashAnswer): void;
 }
 
-/** Compute the hash of `file`, or with null stop computing it. */
-export interface HashOrder {
-  readonly id: number;
-  readonly file: Blob | null;
-}
+/**
+ * `piece`: the CRC-32 of a part. Those of a file that come one after the other are hashed on the way; `job` 0 is for a file
+ * whose hash is known. `whole`: the hash, of which what came by in pieces is not read again. `drop`: it is not wanted.
+ */
+export type HashOrder =
+  | { readonly kind: "piece"; readonly call: number; readonly job: number; readonly file: Blob; readonly offset: number; readonly size: number }
+  | { readonly kind: "whole"; readonly call: number; readonly job: number; readonly file: Blob }
+  | { readonly kind: "drop"; readonly job: number };
 
 export interface HashAnswer {
-  readonly id: number;
-  /** Null when the file cannot be read. */
-  readonly digest: Uint8Array<ArrayBuffer> | null;
+  readonly call: number;
+  /** A checksum or a hash; null when the file cannot be read. */
+  readonly value: number | Uint8Array<ArrayBuffer> | null;
 }
 
-const SLICE = 2 * 1024 * 1024;
+interface Job {
+  readonly hash: Sha256;
+  /** Bytes from the beginning that are hashed. */
+  upTo: number;
+  /** Somebody takes bytes in now. */
+  busy: boolean;
+}
+
+const SLICE = 1024 * 1024;
 const scope = globalThis as unknown as WorkerScope;
-const wanted = new Set<number>();
+const jobs = new Map<number, Job>();
 
-async function digestOf(id: number, file: Blob): Promise<Uint8Array<ArrayBuffer> | null> {
-  const hash = new Sha256();
-  let next = file.slice(0, SLICE).arrayBuffer();
-  for (let at = 0; at < file.size; at += SLICE) {
-    const bytes = new Uint8Array(await next);
-    if (!wanted.has(id)) return null;
-    // The next one is read meanwhile.
-    next = file.slice(at + SLICE, at + 2 * SLICE).arrayBuffer();
-    hash.update(bytes);
-  }
-  await next;
-  return hash.digest();
+function jobOf(id: number): Job {
+  const job = jobs.get(id) ?? { hash: new Sha256(), upTo: 0, busy: false };
+  jobs.set(id, job);
+  return job;
 }
 
-scope.onmessage = ({ data: { id, file } }) => {
-  if (file === null) {
-    wanted.delete(id);
+/** Reads a part, the next slice while one is looked at. */
+async function read(file: Blob, from: number, to: number, look: (bytes: Uint8Array) => boolean): Promise<void> {
+  let next = file.slice(from, Math.min(to, from + SLICE)).arrayBuffer();
+  for (let at = from; at < to; at += SLICE) {
+    const bytes = new Uint8Array(await next);
+    if (bytes.length === 0) throw new Error("It has become shorter.");
+    if (at + SLICE < to) next = file.slice(at + SLICE, Math.min(to, at + 2 * SLICE)).arrayBuffer();
+    if (!look(bytes)) return;
+  }
+}
+
+/** Takes bytes into a hash, if they are the next ones and nobody else does. */
+async function taking<T>(job: Job | null, offset: number, run: (take: (bytes: Uint8Array) => void) => Promise<T>): Promise<T> {
+  if (job === null || job.busy || job.upTo !== offset) return run(() => undefined);
+  job.busy = true;
+  try {
+    return await run((bytes) => {
+      job.hash.update(bytes);
+      job.upTo += bytes.length;
+    });
+  } finally {
+    job.busy = false;
+  }
+}
+
+async function pieceSum(id: number, file: Blob, offset: number, size: number): Promise<number> {
+  let sum = 0;
+  await taking(id === 0 ? null : jobOf(id), offset, (take) =>
+    read(file, offset, offset + size, (bytes) => {
+      sum = crc32(bytes, sum);
+      take(bytes);
+      return true;
+    }));
+  return sum;
+}
+
+async function wholeHash(id: number, file: Blob): Promise<Uint8Array<ArrayBuffer> | null> {
+  const job = jobOf(id);
+  // A piece that nobody waits for any more may still be on its way into the hash.
+  while (job.busy) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  await taking(job, job.upTo, (take) =>
+    read(file, job.upTo, file.size, (bytes) => {
+      take(bytes);
+      return jobs.get(id) === job;
+    }));
+  if (jobs.get(id) !== job || job.upTo !== file.size) return null;
+  jobs.delete(id);
+  return job.hash.digest();
+}
+
+scope.onmessage = ({ data }) => {
+  if (data.kind === "drop") {
+    jobs.delete(data.job);
     return;
   }
-  wanted.add(id);
-  const answer = (digest: HashAnswer["digest"]): void => {
-    if (wanted.delete(id)) scope.postMessage({ id, digest });
-  };
-  digestOf(id, file).then(answer, () => { answer(null); });
+  const { kind, call, job, file } = data;
+  const value: Promise<HashAnswer["value"]> = kind === "piece" ? pieceSum(job, file, data.offset, data.size) : wholeHash(job, file);
+  value.then((found) => { scope.postMessage({ call, value: found }); }, () => { scope.postMessage({ call, value: null }); });
 };

@@ -75,6 +75,7 @@ const app = createApp({
     else location.assign(path);
   },
   append: async (piece, options) => (await import("./rpc/append.ts")).append(location.origin, piece, options),
+  check: async (...piece) => (await import("./hash-files.ts")).checkPiece(...piece),
   hash: async (file, signal) => (await import("./hash-files.ts")).hashFile(file, signal),
 });
 

@@ -16,7 +16,7 @@ import type { SharedLink } from "./sharing-types.ts";
 import type { KeyStore } from "./storage.ts";
 import { Store } from "./store.ts";
 import type { AppState, Readable, Router, Settings } from "./types.ts";
-import type { Append } from "./upload-piece.ts";
+import type { Append, Check } from "./upload-piece.ts";
 import type { Hash } from "./upload-task.ts";
 
 export interface AppOptions {
@@ -34,6 +34,8 @@ export interface AppOptions {
   readonly hash: Hash;
   /** Sends pieces of files without reading them; left out, their bytes are read. */
   readonly append?: Append;
+  /** Computes checksums of pieces of files where they do not hold up the page; left out, here. */
+  readonly check?: Check;
 }
 
 export interface App {

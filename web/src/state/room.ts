@@ -177,7 +177,7 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
     return new DraftDesk({ ...parts, uploads: engine });
   });
   const library = once(async () => new (await import("./library.ts")).CollectionLibrary({ ...parts, locale }));
-  const uploads = once(async () => new (await import("./uploads.ts")).UploadEngine({ ...parts, storage, hash: options.hash, append: options.append }));
+  const uploads = once(async () => new (await import("./uploads.ts")).UploadEngine({ ...parts, storage, hash: options.hash, append: options.append, check: options.check }));
   const presence = new ScreenPresence({ api, live, clock, accountId: () => accountId });
   return {
     session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence, sources,

@@ -23,13 +23,22 @@ export class Unreadable extends Error {}
 /** So little of it lies in memory at a time. */
 const READ_BYTES = 512 * 1024;
 
-export async function readPiece(file: LocalFile, uploadId: string, offset: number, size: number): Promise<Piece> {
+/** Computes the CRC-32 of a part of a file. */
+export type Check = (file: LocalFile, offset: number, size: number) => Promise<number>;
+
+/** The checksum of a part, read here. */
+export async function crcOf(file: LocalFile, offset: number, size: number): Promise<number> {
   const end = offset + size;
   let sum = 0;
   for (let at = offset; at < end; at += READ_BYTES) {
-    const buffer = await file.slice(at, Math.min(end, at + READ_BYTES)).arrayBuffer().catch(() => { throw new Unreadable(); });
+    const buffer = await file.slice(at, Math.min(end, at + READ_BYTES)).arrayBuffer();
     if (buffer.byteLength === 0) throw new Unreadable();
     sum = crc32(new Uint8Array(buffer), sum);
   }
-  return { uploadId, offset: BigInt(offset), slice: file.slice(offset, end), size, crc32: sum };
+  return sum;
+}
+
+export async function readPiece(check: Check, file: LocalFile, uploadId: string, offset: number, size: number): Promise<Piece> {
+  const sum = await check(file, offset, size).catch(() => { throw new Unreadable(); });
+  return { uploadId, offset: BigInt(offset), slice: file.slice(offset, offset + size), size, crc32: sum };
 }

@@ -12,7 +12,7 @@ import { newId } from "./ids.ts";
 import type { AppError } from "./types.ts";
 import { uploadError } from "./upload-limits.ts";
 import { Rate, timeLeft, type Pace } from "./upload-pace.ts";
-import { readPiece, Unreadable, type Append, type Piece } from "./upload-piece.ts";
+import { readPiece, Unreadable, type Append, type Check, type Piece } from "./upload-piece.ts";
 import { markOf, type UploadRegistry } from "./upload-registry.ts";
 import { errorOf, isDoubt, remedyOf } from "./upload-remedy.ts";
 import type { Incoming, LocalFile, UploadedFile, UploadPhase, UploadTarget, UploadView } from "./upload-types.ts";
@@ -25,6 +25,7 @@ export type Hash = (file: LocalFile, signal: AbortSignal) => Promise<Uint8Array<
 export interface TaskServices {
   readonly api: UploadApi;
   readonly append: Append;
+  readonly check: Check;
   readonly clock: Clock;
   readonly random: () => number;
   readonly hash: Hash;
@@ -215,13 +216,11 @@ export class UploadTask {
       this.#reused = this.#sent < file.size;
       return there.finished;
     }
-    // While it is sent: only at the end it must be known.
-    const hash = this.#known === null ? this.#hashed(signal) : Promise.resolve(this.#known);
-    hash.catch(() => undefined);
     await this.#send(there.offset, signal);
     this.#set("finishing");
     const uploadId = this.#uploadId;
-    const sha256 = await hash;
+    // A large file was hashed on the way, piece by piece.
+    const sha256 = this.#known ?? (await this.#hashed(signal));
     signal.throwIfAborted();
     const { finished } = await this.#call(signal, (options) => this.services.api.finishUpload({ uploadId, sha256 }, options));
     if (finished === undefined) throw new Trouble(failure(Code.Internal, "The server says nothing of the file."));
@@ -295,7 +294,7 @@ export class UploadTask {
 
   #read(offset: number): Next {
     const { file } = this.incoming;
-    const piece = readPiece(file, this.#uploadId, offset, Math.min(file.size - offset, this.services.pace().size));
+    const piece = readPiece(this.services.check, file, this.#uploadId, offset, Math.min(file.size - offset, this.services.pace().size));
     piece.catch(() => undefined);
     return { offset, piece };
   }

@@ -17,7 +17,7 @@ import { Store } from "./store.ts";
 import type { AppError } from "./types.ts";
 import { limitsView, refusalOfFile } from "./upload-limits.ts";
 import { Pace, Rate } from "./upload-pace.ts";
-import type { Append } from "./upload-piece.ts";
+import { crcOf, type Append, type Check } from "./upload-piece.ts";
 import { markOf, UploadRegistry } from "./upload-registry.ts";
 import { UploadTask, type Hash, type TaskServices } from "./upload-task.ts";
 import type { Incoming, LocalFile, Uploads, UploadsState, UploadTarget, UploadView } from "./upload-types.ts";
@@ -33,6 +33,8 @@ export interface UploadOptions {
   readonly hash: Hash;
   /** Where it can be done better than by reading the piece and sending its bytes. */
   readonly append?: Append | undefined;
+  /** Where checksums can be computed elsewhere than where the page is drawn. */
+  readonly check?: Check | undefined;
 }
 
 /** Files that are sent at a time. Over HTTP/1.1 a browser has six connections, and the page needs some. */
@@ -78,6 +80,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
         const data = new Uint8Array(await slice.arrayBuffer());
         return api.appendUpload({ uploadId, offset, crc32, data }, call);
       }),
+      check: options.check ?? crcOf,
       clock,
       random,
       hash,
