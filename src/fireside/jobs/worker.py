@@ -99,6 +99,8 @@ class Worker:
         self._options = options
         self._kinds: dict[str, _Kind] = {}
         self._running: dict[str, _Running] = {}
+        # Those of them whose handlers have ended, by their ids.
+        self._ending: set[str] = set()
         self._bell = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
         self._served: dict[str, int] = {}
@@ -193,7 +195,7 @@ class Worker:
 
     async def _keep(self) -> None:
         """Renews the leases in time, and ends what is somebody else's or nobody's now."""
-        options, ids = self._options, [item.job.id for item in self._running.values()]
+        options, ids = self._options, [name for name in self._running if name not in self._ending]
         if ids and time.monotonic() - self._renewed >= options.lease / 3:
             self._renewed = time.monotonic()
             until = self._until()
@@ -202,8 +204,8 @@ class Worker:
             held = await self._db.read(lambda tx: jobs.held(tx, ids, options.holder)) if ids else set[str]()
             lost = set(ids) - held
         for job_id in lost:
-            # One that has ended meanwhile is held no more either.
-            if (item := self._running.get(job_id)) is not None:
+            # One that is ending is held no more either, and has still to tell of it.
+            if (item := self._running.get(job_id)) is not None and job_id not in self._ending:
                 item.cancel()
         if time.monotonic() - self._pruned >= _PRUNE_SECONDS:
             self._pruned = time.monotonic()
@@ -268,13 +270,16 @@ class Worker:
         try:
             self._options.backoff.require_chance(job.attempts)
             await kind.handler(job)
+            self._ending.add(job.id)
             await self._db.write(lambda tx: jobs.done(tx, job))
         except JobLostError:
             logger.info("A job (%s) was taken over or is not wanted any more", job.kind)
         except Exception as error:  # noqa: BLE001 - it is the job's end, whatever it is
+            self._ending.add(job.id)
             await self._failed(job, kind, error)
         finally:
             self._running.pop(job.id, None)
+            self._ending.discard(job.id)
             self.wake()
 
     async def _failed(self, job: Job, kind: _Kind, error: Exception) -> None:

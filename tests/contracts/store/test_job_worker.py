@@ -115,6 +115,23 @@ async def test_what_cannot_help_is_not_tried(db: Database) -> None:
     assert desk.begun.qsize() == 1
 
 
+async def test_the_end_of_a_job_is_told_also_while_others_are_looked_after(db: Database) -> None:
+    desk = Desk()
+    desk.errors = [InvalidArgumentError("BAD", "It is torn.") for _ in range(40)]
+    await ask(db, *(str(number) for number in range(40)))
+
+    async def look(worker: Worker) -> None:
+        # One that was given up is held no more: whoever looks then must not take it for one that was taken away.
+        while True:
+            worker.wake()
+            await asyncio.sleep(0)
+
+    async with working(db, desk, WorkerOptions(workers=4, backoff=QUICK)) as worker:
+        looking = asyncio.create_task(look(worker))
+        assert [(await desk.given_up.get()).reason for _ in range(40)] == ["BAD"] * 40
+        looking.cancel()
+
+
 async def test_whoever_asks_again_has_it_begun_again(db: Database) -> None:
     desk = Desk()
     desk.go.clear()
