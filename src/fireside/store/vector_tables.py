@@ -32,6 +32,8 @@ _WHOLE: Final = "whole"
 # So many vectors in the scopes of a search are all looked at, which takes less than a walk through the graph that most lead out of.
 _ALL_LOOKED_AT: Final = 10_000
 _LONGEST_HALFVEC: Final = 4_000
+# Candidates that a walk keeps: of 30,000 vectors of real texts 200 find 0.988 of the true ten, 400 find 0.997.
+_EFFORT: Final = 400
 
 
 async def available(db: Database) -> bool:
@@ -171,7 +173,7 @@ async def nearest(tx: Tx, model: str, wanted: Wanted) -> list[tuple[int, float]]
     if few:
         source = f"(SELECT * FROM {source} OFFSET 0) AS n"  # noqa: S608 - as it stands, not by the graph
     else:
-        await tx.execute(f"SET LOCAL hnsw.ef_search = {max(100, min(1000, 2 * limit))}")
+        await tx.execute(f"SET LOCAL hnsw.ef_search = {max(_EFFORT, min(1000, 4 * limit))}")
         # Goes on through the graph until enough of these scopes were found.
         await tx.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
     rows = await tx.fetch(
