@@ -91,6 +91,8 @@ async def use_the_tree(call: Recorder) -> None:
     assert (await call.unary("SelectBranch", select)).conversation.head_message_id == listed[1].id
     rename = conversations.RenameConversationRequest(**named, title="two", request_id=new_uuid())
     assert (await call.unary("RenameConversation", rename)).conversation.title == "two"
+    search = conversations.SetConversationCollectionsRequest(**named, request_id=new_uuid())
+    assert not (await call.unary("SetConversationCollections", search)).conversation.collection_ids
     found = await call.unary("ListConversations", conversations.ListConversationsRequest(query="TWO"))
     assert [item.id for item in found.conversations] == [conversation.id]
     deleted = await call.unary("DeleteConversation", conversations.DeleteConversationRequest(**named))
