@@ -158,7 +158,8 @@ class DraftAttachments extends Store<AttachmentsState> implements Attachments {
       const upload = this.options.uploads.item(id);
       return upload === null ? [] : [onItsWay(upload)];
     });
-    const files = [...here, ...coming];
+    // What asks for something comes first.
+    const files = [...here, ...coming].sort((a, b) => Number(b.phase === "failed") - Number(a.phase === "failed"));
     this.set({
       files,
       collections: attached.flatMap((item) => (item.kind === "collection" ? [item] : [])),

@@ -28,10 +28,7 @@ export const sourceTexts = {
     { one: "You can send as soon as the file is there.", other: "You can send as soon as the files are there." },
     "文件上传完成后即可发送。",
   ],
-  "attach.hint.failed": [
-    { one: "A file did not arrive. Try again, or remove it.", other: "Some files did not arrive. Try again, or remove them." },
-    "有文件未能上传，请重试或移除。",
-  ],
+  "attach.hint.failed": ["{name}: {reason}", "{name}：{reason}"],
   "hash.label": ["Collections", "资料集"],
   "hash.results": [{ one: "{count} collection", other: "{count} collections" }, "{count} 个资料集"],
   "hash.documents": [{ one: "{count} document", other: "{count} documents" }, "{count} 个文档"],
