@@ -43,13 +43,46 @@ function jobOf(id: number): Job {
   return job;
 }
 
-/** Reads a part, the next slice while one is looked at. */
+/** Buffers that are read into again and again: new ones for each slice would be a hundred megabytes before they are freed. */
+const spare: ArrayBuffer[] = [];
+
+/** Reads a part, from its beginning until `look` has seen enough. */
 async function read(file: Blob, from: number, to: number, look: (bytes: Uint8Array) => boolean): Promise<void> {
-  let next = file.slice(from, Math.min(to, from + SLICE)).arrayBuffer();
+  const reader = byteReader(file.slice(from, to));
+  if (reader === null) {
+    await readSlices(file, from, to, look);
+    return;
+  }
+  let buffer = spare.pop() ?? new ArrayBuffer(SLICE);
+  let left = to - from;
+  for (;;) {
+    const { value, done } = await reader.read(new Uint8Array(buffer));
+    // The buffer was taken away and comes back with what was read.
+    if (value !== undefined) buffer = value.buffer;
+    if (done) break;
+    left -= value.length;
+    if (look(value)) continue;
+    left = 0;
+    await reader.cancel();
+    break;
+  }
+  spare.push(buffer);
+  if (left > 0) throw new Error("It has become shorter.");
+}
+
+/** Reads into buffers that it is given; null where the browser cannot. */
+function byteReader(part: Blob): ReadableStreamBYOBReader | null {
+  try {
+    return part.stream().getReader({ mode: "byob" });
+  } catch {
+    return null;
+  }
+}
+
+async function readSlices(file: Blob, from: number, to: number, look: (bytes: Uint8Array) => boolean): Promise<void> {
   for (let at = from; at < to; at += SLICE) {
-    const bytes = new Uint8Array(await next);
+    const bytes = new Uint8Array(await file.slice(at, Math.min(to, at + SLICE)).arrayBuffer());
     if (bytes.length === 0) throw new Error("It has become shorter.");
-    if (at + SLICE < to) next = file.slice(at + SLICE, Math.min(to, at + 2 * SLICE)).arrayBuffer();
     if (!look(bytes)) return;
   }
 }
