@@ -1,8 +1,8 @@
 """Finds the passages that fit a query: by words and by vectors, of what the caller may read. Not an answer: that is chat/.
 
-Words are looked up while the question is turned into a vector. What is found is read again in one transaction with the
-access rule in it, so that nothing comes out that was deleted, replaced or taken away meanwhile. Without a vector in
-time, or without vectors at all, the words alone count.
+Words are looked up while the question is turned into a vector and the nearest ones are found. What is found is read again
+in one transaction with the access rule in it, so that nothing comes out that was deleted, replaced or taken away
+meanwhile. Without a vector in time, or without vectors at all, the words alone count.
 """
 
 from __future__ import annotations
@@ -96,14 +96,21 @@ class Search:
         self, account: str, query: Query, wanted: Sequence[str], asking: asyncio.Task[bytes | None] | None
     ) -> Found:
         depth = max(self._options.depth, 4 * query.limit)
-        ground: Ground | None = None
-        found = Found()
+        ground = await self._db.read(lambda tx: survey(tx, account, query, self._embedder.model))
+        found = Found(pending=ground.pending)
+        if not ground.places:
+            return found
+        vectors: dict[str, bytes] | None = None
         for round_number in range(_ROUNDS):
-            ground, matches = await self._words(account, query, wanted, depth, ground)
-            if not ground.places:
-                return Found(pending=ground.pending)
-            vectors = await self._vectors(query, ground, asking)
-            near = await self._near(ground, vectors, depth)
+            looking = asyncio.create_task(self._words(ground, wanted, depth))
+            try:
+                if vectors is None:
+                    vectors = await self._vectors(query, ground, asking)
+                near = await self._near(ground, vectors, depth)
+                matches = await looking
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
             ids = list(dict.fromkeys([*(one for one, _ in matches.ranked), *(one.chunk_id for one in near)]))
             passages = await self._read(account, ground, ids)
             similar = await self._similarities(ground, vectors, near, list(passages))
@@ -136,15 +143,12 @@ class Search:
         found[self._embedder.model] = await asking
         return {model: vector for model, vector in found.items() if vector}
 
-    async def _words(
-        self, account: str, query: Query, wanted: Sequence[str], depth: int, ground: Ground | None
-    ) -> tuple[Ground, Matches]:
-        """What is searched (found out at first), and what words find there."""
+    async def _words(self, ground: Ground, wanted: Sequence[str], depth: int) -> Matches:
+        """What words find."""
 
-        async def body(tx: Tx) -> tuple[Ground, Matches]:
-            on = ground or await survey(tx, account, query, self._embedder.model)
-            every = [await word_search.search(tx, place, wanted, depth) for place in on.places]
-            return on, _merged(every, depth)
+        async def body(tx: Tx) -> Matches:
+            every = [await word_search.search(tx, place, wanted, depth) for place in ground.places]
+            return _merged(every, depth)
 
         return await self._db.read(body)
 
