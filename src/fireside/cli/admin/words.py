@@ -25,6 +25,8 @@ PERMISSIONS: Final = {
     "manage-people": 9,
     "manage-policy": 10,
     "read-audit": 11,
+    "read-knowledge": 12,
+    "write-knowledge": 13,
 }
 
 
