@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
+from typing import cast
 
 from fireside.cli.link import Link
 from fireside.core.ids import new_id
 from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest
 from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_READY, Document
-from fireside.gen.v1.knowledge_service_pb2 import WatchDocumentsRequest
+from fireside.gen.v1.knowledge_service_pb2 import WatchDocumentsRequest, WatchDocumentsResponse
 from fireside.gen.v1.upload_service_pb2 import AppendUploadRequest, CreateUploadRequest, FinishUploadRequest
 from tests.browser import PROJECT
 
@@ -37,7 +39,9 @@ async def put(link: Link, collection_id: str, path: Path) -> Document:
     finished = await link.uploads.finish_upload(FinishUploadRequest(upload_id=upload))
     wanted = finished.finished.document.id
     request = WatchDocumentsRequest(collection_id=collection_id)
-    async with asyncio.timeout(_SECONDS), aclosing(link.knowledge.watch_documents(request)) as batches:
+    # A generator, whatever its type says.
+    stream = cast("AsyncGenerator[WatchDocumentsResponse]", link.knowledge.watch_documents(request))
+    async with asyncio.timeout(_SECONDS), aclosing(stream) as batches:
         async for batch in batches:
             for document in batch.documents:
                 if document.id == wanted and document.state >= DOCUMENT_STATE_READY:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from fireside.cli.link import Link
 from fireside.gen.v1.conversation_service_pb2 import GetConversationRequest
@@ -102,7 +102,7 @@ async def test_an_answer_says_when_nothing_was_found_and_what_was_not_read(
     await chat.ended()
     foot = chat.answer.get_by_test_id("answer-sources")
     await expect(foot).to_have_text("Nothing relevant was found in Ash trays.")
-    locked = {"name": "sealed.zip", "mimeType": "application/zip", "buffer": b"PK\x05\x06" + b"\0" * 18}
+    locked = FilePayload(name="sealed.zip", mimeType="application/zip", buffer=b"PK\x05\x06" + b"\0" * 18)
     await chat.page.get_by_test_id("attach-files").set_input_files(locked)
     await expect(chat.page.locator("[data-testid=attachment][data-phase=unreadable]")).to_be_visible()
     await chat.send("What is in it?")
