@@ -116,3 +116,9 @@ def test_results_and_pictures_cost_tokens() -> None:
     assert estimate_tokens(returned("a", size=3500)) >= 1000
     picture = message_pb2.Part(image=message_pb2.ImagePart(media_type="image/png", data=b"x"))
     assert estimate_tokens(message_pb2.Message(role=USER, parts=[picture])) >= 1000
+
+
+def test_a_message_of_files_alone_is_named_for_the_first() -> None:
+    files = [message_pb2.Part(file=message_pb2.FilePart(name=name)) for name in ("Report.pdf", "b.txt")]
+    assert title_of(files) == "Report.pdf"
+    assert title_of([*files, *said(USER, "Sum this up").parts]) == "Sum this up"

@@ -164,9 +164,10 @@ async def add_user_message(
 
 
 def title_of(parts: Iterable[message_pb2.Part]) -> str:
-    """A title from the first words of a message; empty if it has no text."""
-    for part in parts:
-        for line in part.text.text.splitlines():
+    """A title from the first words of a message, else from the name of a file; empty if it has neither."""
+    every = list(parts)
+    for text in (*(part.text.text for part in every), *(part.file.name for part in every)):
+        for line in text.splitlines():
             words = " ".join(line.replace("\0", "").split()).lstrip("# ")
             if words:
                 return words if len(words) <= _TITLE_CHARACTERS else _shortened(words)
