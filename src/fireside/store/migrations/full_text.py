@@ -12,10 +12,7 @@ from typing import Final
 
 FULL_TEXT: Final[dict[str, tuple[str, ...]]] = {
     "sqlite": (
-        (
-            "CREATE VIRTUAL TABLE chunk_text USING"
-            " fts5(scope, terms, tokenize = 'unicode61 remove_diacritics 2')"
-        ),
+        ("CREATE VIRTUAL TABLE chunk_text USING fts5(scope, terms, tokenize = 'unicode61 remove_diacritics 2')"),
         (
             "CREATE TRIGGER chunks_delete_text AFTER DELETE ON chunks"
             " BEGIN DELETE FROM chunk_text WHERE rowid = old.id; END"

@@ -177,8 +177,7 @@ def _chunks() -> None:
 def _full_text() -> None:
     if op.get_context().dialect.name == "sqlite":
         op.execute(
-            "CREATE VIRTUAL TABLE chunk_text USING"
-            " fts5(scope, terms, tokenize = 'unicode61 remove_diacritics 2')"
+            "CREATE VIRTUAL TABLE chunk_text USING fts5(scope, terms, tokenize = 'unicode61 remove_diacritics 2')"
         )
         op.execute(
             "CREATE TRIGGER chunks_delete_text AFTER DELETE ON chunks"
