@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from fireside.store.tx import Tx
 
 _PAGE: Final = 2_000
+# Of so few chunks the vectors are read from the store, where they are as they are now.
+_READ_AT_ONCE: Final = 500
 # A statement on SQLite holds up everybody else.
 _DROPPED_AT_ONCE: Final = 500
 # So many times as many are ranked by what is stored as are asked for: the top ten by 8 bits have the true nine or ten.
@@ -120,6 +122,8 @@ class ExactIndex:
         self, model: str, scopes: Sequence[Scope], vector: bytes, limit: int, among: Sequence[int] = ()
     ) -> list[Near] | None:
         """See the seam."""
+        if 0 < len(among) <= _READ_AT_ONCE:
+            return await self._ranked(model, [scope.id for scope in scopes], vector, limit, among)
         late = [task for scope in scopes if (task := self._refreshed(model, scope)) is not None]
         if late:
             _, pending = await asyncio.wait(late, timeout=self._options.patience)
@@ -132,15 +136,18 @@ class ExactIndex:
         held = {scope.id: self._held[scope.id, model].matrix for scope in scopes if (scope.id, model) in self._held}
         threads = self._options.threads
         found = await asyncio.to_thread(matrix.nearest, list(held.values()), vector, limit * _SHORTLIST, among, threads)
-        if not found:
-            return []
+        return await self._ranked(model, list(held), vector, limit, found) if found else []
+
+    async def _ranked(
+        self, model: str, scopes: Sequence[str], vector: bytes, limit: int, chunk_ids: Sequence[int]
+    ) -> list[Near]:
+        """Ranks chunks by their vectors as they are stored."""
 
         async def body(tx: Tx) -> list[tuple[int, bytes]]:
-            return [row for scope in held for row in await stored.some(tx, scope, model, found)]
+            return [row for scope in scopes for row in await stored.some(tx, scope, model, chunk_ids)]
 
         rows = await self._db.read(body)
-        ranked = await asyncio.to_thread(matrix.ranked, rows, vector, limit)
-        return [Near(*row) for row in ranked]
+        return [Near(*row) for row in await asyncio.to_thread(matrix.ranked, rows, vector, limit)]
 
     async def aclose(self) -> None:
         """See the seam."""
