@@ -32,23 +32,38 @@ async def collections(link: Link, query: str = "") -> list[Collection]:
 
 
 async def collection_named(link: Link, name: str) -> Collection:
-    """The collection with this name or id. One's own goes before one that others share.
+    """The collection with this name or id. One's own goes before one that others share, the same case before another.
 
     Raises CommandError, which says what there is, and ConnectError.
     """
+    found = await find_collection(link, name)
+    if found is None:
+        raise CommandError(await no_such_collection(link, name))
+    return found
+
+
+async def no_such_collection(link: Link, name: str) -> str:
+    """Says so, and what there is. Raises ConnectError."""
+    names = ", ".join(item.name for item in (await collections(link))[:10])
+    return f"There is no collection called {name}. There are: {names or 'none yet'}."
+
+
+async def find_collection(link: Link, name: str) -> Collection | None:
+    """The same; None when nothing has this name. CommandError: several have."""
     if _is_id(name):
         request = GetCollectionRequest(collection_id=name)
         return (await link.collections.get_collection(request)).collection
     found = [item for item in await collections(link, name) if item.name.casefold() == name.casefold()]
-    own = [item for item in found if not item.owner_name]
-    chosen = own or found
-    if len(chosen) == 1:
-        return chosen[0]
-    if chosen:
-        ids = ", ".join(f"{item.id} of {item.owner_name or 'yours'}" for item in chosen)
+    exact = [item for item in found if item.name == name]
+    for candidates in (exact, found):
+        own = [item for item in candidates if not item.owner_name]
+        for choice in (own, candidates):
+            if len(choice) == 1:
+                return choice[0]
+    if found:
+        ids = ", ".join(f"{item.id} of {item.owner_name or 'yours'}" for item in found)
         raise CommandError(f"There are several collections called {name}. Give the id of one: {ids}.")
-    names = ", ".join(item.name for item in (await collections(link))[:10])
-    raise CommandError(f"There is no collection called {name}. There are: {names or 'none yet'}.")
+    return None
 
 
 async def documents(link: Link, collection_id: str, states: Sequence[DocumentState] = ()) -> list[Document]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fireside.cli.failure import CommandError
+from fireside.cli.named import find_collection, no_such_collection
 from fireside.core.ids import new_id
-from fireside.gen.v1.collection_service_pb2 import (
-    CreateCollectionRequest,
-    GetCollectionRequest,
-    ListCollectionsRequest,
-)
+from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest
 from fireside.gen.v1.file_service_pb2 import GetFileRequest
 from fireside.gen.v1.knowledge_service_pb2 import ListDocumentsRequest
 from fireside.gen.v1.share_pb2 import SHARE_ROLE_VIEWER
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from fireside.gen.v1.file_pb2 import Upload
 
 _PAGE = 500
-_NAMED_AT_MOST = 10
 
 
 async def collection_of(link: Link, name: str, *, create: bool) -> Collection:
@@ -33,26 +28,13 @@ async def collection_of(link: Link, name: str, *, create: bool) -> Collection:
 
     Raises CommandError, which says what there is, and ConnectError.
     """
-    try:
-        wanted = str(uuid.UUID(name))
-    except ValueError:
-        found = [item for item in await _collections(link, name) if item.name.casefold() == name.casefold()]
-    else:
-        found = [(await link.collections.get_collection(GetCollectionRequest(collection_id=wanted))).collection]
-    exact = [item for item in found if item.name == name]
-    # One's own goes before one of that name that others share.
-    for candidates in (exact, found):
-        own = [item for item in candidates if not item.owner_name]
-        for choice in (own, candidates):
-            if len(choice) == 1:
-                return _writable(choice[0])
-    if found:
-        ids = ", ".join(f"{item.id} of {item.owner_name or 'yours'}" for item in found)
-        raise CommandError(f"There are several collections called {name}. Give --collection the id of one: {ids}.")
-    if create:
-        request = CreateCollectionRequest(collection_id=new_id(), name=name)
-        return (await link.collections.create_collection(request)).collection
-    raise CommandError(await _no_such(link, name))
+    found = await find_collection(link, name)
+    if found is not None:
+        return _writable(found)
+    if not create:
+        raise CommandError(f"{await no_such_collection(link, name)} Add --create to make it.")
+    request = CreateCollectionRequest(collection_id=new_id(), name=name)
+    return (await link.collections.create_collection(request)).collection
 
 
 def _writable(collection: Collection) -> Collection:
@@ -61,24 +43,6 @@ def _writable(collection: Collection) -> Collection:
             f"You may read {collection.name}, which is {collection.owner_name}'s, but add nothing to it."
         )
     return collection
-
-
-async def _collections(link: Link, query: str) -> list[Collection]:
-    found: list[Collection] = []
-    request = ListCollectionsRequest(query=query, page_size=_PAGE)
-    while True:
-        page = await link.collections.list_collections(request)
-        found += page.collections
-        if not page.next_page_token:
-            return found
-        request.page_token = page.next_page_token
-
-
-async def _no_such(link: Link, name: str) -> str:
-    names = [item.name for item in await _collections(link, "") if item.access != SHARE_ROLE_VIEWER]
-    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
-    there = f"There are: {', '.join(names[:_NAMED_AT_MOST])}{more}." if names else "There is none yet."
-    return f"There is no collection called {name}. Add --create to make it. {there}"
 
 
 @dataclass(frozen=True, slots=True)
