@@ -236,7 +236,10 @@ async def make_graph(url: str, base: Base, count: int, collection_id: str) -> fl
         started = time.monotonic()
         await db.execute("SET maintenance_work_mem = '4GB'")
         await db.execute("SET max_parallel_maintenance_workers = 2")
-        await db.execute(f"CREATE INDEX {name}_graph ON {name} USING hnsw (near halfvec_ip_ops)", timeout=14_400)
+        await db.execute(
+            f"CREATE INDEX {name}_graph ON {name} USING hnsw (near halfvec_ip_ops) {vector_tables.GRAPH}",
+            timeout=14_400,
+        )
         took = time.monotonic() - started
         await db.execute(f"COMMENT ON TABLE {name} IS 'whole'")
         await db.execute("VACUUM ANALYZE", timeout=7200)

@@ -32,8 +32,11 @@ _WHOLE: Final = "whole"
 # So many vectors in the scopes of a search are all looked at, which takes less than a walk through the graph that most lead out of.
 _ALL_LOOKED_AT: Final = 10_000
 _LONGEST_HALFVEC: Final = 4_000
-# Candidates that a walk keeps: of 30,000 vectors of real texts 200 find 0.988 of the true ten, 400 find 0.997.
-_EFFORT: Final = 400
+GRAPH: Final = "WITH (m = 24, ef_construction = 128)"
+"""Of 150,000 vectors 0.989 of the true ten are found with it, 0.977 with pgvector's defaults; it takes twice the time to make."""
+
+# Candidates that a walk keeps: twice as many find little more of so many, but do of a million.
+_EFFORT: Final = 600
 
 
 async def available(db: Database) -> bool:
@@ -79,7 +82,7 @@ async def make(tx: Tx, model: str, size: int) -> bool:
     )
     await tx.execute(f"CREATE INDEX IF NOT EXISTS {name}_scope ON {name} (scope)")
     # Vectors have length one, so that the inner product is the cosine.
-    await tx.execute(f"CREATE INDEX IF NOT EXISTS {name}_graph ON {name} USING hnsw (near halfvec_ip_ops)")
+    await tx.execute(f"CREATE INDEX IF NOT EXISTS {name}_graph ON {name} USING hnsw (near halfvec_ip_ops) {GRAPH}")
     return True
 
 

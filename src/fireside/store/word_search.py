@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MOST_TERMS: Final = 32
 # So many rows are looked at to rank them.
 _SQLITE_ROWS: Final = 12_000
-_POSTGRES_ROWS: Final = 20_000
+_POSTGRES_ROWS: Final = 8_000
 _POSTGRES_RANKED: Final = 400
 _SMALL_SHARE: Final = 0.002
 _K1: Final = 1.2

@@ -25,5 +25,7 @@ FULL_TEXT: Final[dict[str, tuple[str, ...]]] = {
             " CONSTRAINT fk_chunk_text_chunk_id FOREIGN KEY (chunk_id) REFERENCES chunks (id) ON DELETE CASCADE)"
         ),
         "CREATE INDEX ix_chunk_text_terms ON chunk_text USING gin (terms)",
+        # How common a word is decides whether chunks are gathered by it: the planner shall know it of 5,000 words, not 1,000.
+        "ALTER TABLE chunk_text ALTER COLUMN terms SET STATISTICS 500",
     ),
 }

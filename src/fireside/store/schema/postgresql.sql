@@ -460,6 +460,8 @@ CREATE TABLE chunk_text (chunk_id BIGINT NOT NULL, terms TSVECTOR NOT NULL, CONS
 
 CREATE INDEX ix_chunk_text_terms ON chunk_text USING gin (terms);
 
+ALTER TABLE chunk_text ALTER COLUMN terms SET STATISTICS 500;
+
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

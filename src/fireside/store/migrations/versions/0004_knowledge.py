@@ -190,6 +190,7 @@ def _full_text() -> None:
         " CONSTRAINT fk_chunk_text_chunk_id FOREIGN KEY (chunk_id) REFERENCES chunks (id) ON DELETE CASCADE)"
     )
     op.execute("CREATE INDEX ix_chunk_text_terms ON chunk_text USING gin (terms)")
+    op.execute("ALTER TABLE chunk_text ALTER COLUMN terms SET STATISTICS 500")
 
 
 def _jobs() -> None:
