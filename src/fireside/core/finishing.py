@@ -40,3 +40,5 @@ class Finishing:
 def _log_failure(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.info("What nobody waited for any more failed: %s", error)
+        # What it came through may hold it in a variable: a circle, until it is collected.
+        error.__traceback__ = None
