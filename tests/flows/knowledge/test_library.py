@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -310,8 +311,10 @@ async def test_what_is_deleted_is_gone_from_every_table_and_the_disk(server: Acc
         assert refusal == "NOT_FOUND"
         await client.unary("DeleteDocument", DeleteDocumentRequest(document_id=attached.id))
         await delete_collection(client, collection.id)
-        await server.app._edge.services.files.sweeper.sweep()
-        left = await counts(db)
+        async with asyncio.timeout(20):
+            # Another sweep may be at a blob just now.
+            while (left := await counts(db))["blobs"] > 1:
+                await server.app._edge.services.files.sweeper.sweep()
         assert {table: left[table] for table in TABLES if table != "jobs"} == {
             "documents": 1, "document_versions": 1, "files": 1, "blobs": 1, "chunks": 1, "chunk_text": 1,
             "chunk_vectors": 1,
