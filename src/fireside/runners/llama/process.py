@@ -136,7 +136,7 @@ class LlamaProcess:
             if answer.url:
                 self._tell(self._on_ready, Address(answer.url, self.key))
         code = process.wait()
-        drain.join(timeout=1)
+        drain.join(timeout=5)
         process.stdin.close()
         process.stdout.close()
         process.stderr.close()
