@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_TERMS: Final = 32
 # So many rows are looked at to rank them.
-_SQLITE_ROWS: Final = 12_000
+_SQLITE_ROWS: Final = 5_000
 _POSTGRES_ROWS: Final = 8_000
 _POSTGRES_RANKED: Final = 400
 _SMALL_SHARE: Final = 0.002
@@ -88,12 +88,10 @@ def _rarest(frequencies: Mapping[str, int], most_rows: int) -> list[str]:
 
 async def _sqlite(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
     within = "scope : (" + " OR ".join(f'"{scope_term(scope)}"' for scope in place.scopes) + ")"
-    frequencies: dict[str, int] = {}
-    for term in terms:
-        rows = await tx.fetch(
-            "SELECT COUNT(*) FROM chunk_text WHERE chunk_text MATCH $1", f'{within} AND terms : "{term}"'
-        )
-        frequencies[term] = int_of(rows[0][0])
+    # Good enough for how much a word tells: chunks are never renumbered, and most that were made are still there.
+    newest = await tx.fetch("SELECT MAX(id) FROM chunks")
+    total = int_of(newest[0][0] or 0)
+    frequencies = {term: await _sqlite_frequency(tx, f'{within} AND terms : "{term}"', total) for term in terms}
     chosen = _rarest(frequencies, _SQLITE_ROWS)
     if not chosen:
         return Matches(frequencies=frequencies)
@@ -106,12 +104,20 @@ async def _sqlite(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Mat
         limit,
         *([listed(tx, place.documents)] if place.documents else []),
     )
-    # Good enough for how much a word tells: chunks are never renumbered, and most that were made are still there.
-    newest = await tx.fetch("SELECT MAX(id) FROM chunks")
-    total = int_of(newest[0][0] or 0)
     ranked = [(int_of(chunk_id), float(score or 0.0)) for chunk_id, score, _ in rows]
     has = {int_of(chunk_id): set(str_of(text).split(" ")) for chunk_id, _, text in rows}
     return Matches(ranked, frequencies, total, _overlaps(has, frequencies, total))
+
+
+async def _sqlite_frequency(tx: Tx, match: str, total: int) -> int:
+    """How many chunks match. Of more than can be ranked only the first are counted, and the rest is guessed from their ids."""
+    rows = await tx.fetch(
+        "SELECT COUNT(*), MAX(id) FROM (SELECT rowid AS id FROM chunk_text WHERE chunk_text MATCH $1 LIMIT $2)",
+        match,
+        _SQLITE_ROWS + 1,
+    )
+    counted, last = int_of(rows[0][0]), int_of(rows[0][1] or 0)
+    return counted if counted <= _SQLITE_ROWS else max(counted, counted * total // max(last, 1))
 
 
 async def _postgres(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matches:
