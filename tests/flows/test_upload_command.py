@@ -148,7 +148,7 @@ async def test_a_command_that_was_ended_goes_on_where_it_was(
     data = noise(6_000_000)
     (tmp_path / "big.bin").write_bytes(data)
     # A line that is slow, so that there is a half.
-    async with bad_line(port_of(server.url), Faults(reset=0, deaf=0, cut_every=10**12, rate=2_000_000)) as line:
+    async with bad_line(port_of(server.url), Faults(reset=0, deaf=0, cut_every=10**12, rate=1_000_000)) as line:
         with running(tmp_path, "big.bin", "--collection", "Manuals", "--url", line.url) as process:
             upload = await half_way(client)
             process.send_signal(number)
