@@ -70,10 +70,10 @@ class Screen:
             self._draw()
 
     def waiting(self, text: str) -> None:
-        """What is waited for once all is sent."""
-        self._waiting = text
-        if not self._terminal:
+        """What is waited for once all is sent; in a log a line only when it is another one."""
+        if not self._terminal and text != self._waiting:
             click.echo(text, err=True)
+        self._waiting = text
 
     def summary(self, there: int, failed: int) -> None:
         """The last line."""
