@@ -81,7 +81,7 @@ class Research:
         self._options = options or Options()
 
     async def draw(self, principal: Principal, sources: Sources, room: Room) -> Drawn:
-        """What there is. Raises UnavailableError when the store is away; a search that fails is logged and finds nothing."""
+        """What there is. Raises UnavailableError when the store is away."""
         names = await self._collections(principal, sources)
         attached = await self._attached(principal, sources)
         pictures = await self._pictures(principal, attached) if room.vision else {}
@@ -178,12 +178,8 @@ class Research:
         return await self._db.read(body)
 
     async def _searched(self, principal: Principal, query: Query) -> list[document_pb2.Passage]:
-        try:
-            return list((await self._search.search(principal, query)).passages)
-        except FiresideError as error:
-            logger.warning("Sources could not be searched for an answer: %s", error)
-            error.__traceback__ = None
-            return []
+        # What fails fails the answer: it must not say that nothing was found.
+        return list((await self._search.search(principal, query)).passages)
 
     async def _pictures(self, principal: Principal, attached: Iterable[_Attached]) -> dict[str, message_pb2.Part]:
         shown: dict[str, message_pb2.Part] = {}
