@@ -2,8 +2,7 @@
 
 `python -m bench.retrieval.run` fetches the documents, reads, cuts and embeds them as the server does, and searches them with
 the server's search. Vectors are kept in .cache/, so that only what changed is embedded again. The table in
-docs/performance.md comes from here. Nothing is to be tuned by questions with even ids: they tell whether what was
-tuned by the odd ones holds.
+docs/performance.md comes from here. Tune by the questions with odd ids, and see by the even ones whether that holds.
 """
 
 from __future__ import annotations
