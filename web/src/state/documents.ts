@@ -80,8 +80,9 @@ export class CollectionDocuments extends Store<DocumentsState> implements Docume
   reload(): void {
     const { phase } = super.get();
     if (phase === "failed" || phase === "missing") this.update({ phase: "loading", error: null });
-    // As far as was read, and what may have come to it.
-    void this.#read(Math.ceil((this.#records.length + 1) / PAGE) * PAGE);
+    // As far as was read; where that was to the end, also what may have come after it.
+    const wanted = this.#records.length + (this.#token === "" ? 1 : 0);
+    void this.#read(Math.ceil(wanted / PAGE) * PAGE);
   }
 
   loadMore(): void {

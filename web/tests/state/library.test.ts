@@ -140,6 +140,15 @@ describe("documents", () => {
     await until(() => shown().length === 251, "all of them again");
   });
 
+  test("are read anew as far as they were read, and no further", async () => {
+    await look(250);
+    library.reload();
+    await until(() => calls("listDocuments") === 2, "the second reading");
+    await settle();
+    expect(shown()).toHaveLength(100);
+    expect(documents.get().hasMore).toBe(true);
+  });
+
   test("say how far they are", async () => {
     const state = [DocumentState.UPLOADED, DocumentState.EXTRACTING, DocumentState.EMBEDDING, DocumentState.READY, DocumentState.FAILED];
     await look(5, (at) => ({ state: state[at], done: at, total: 9, ...(at === 4 ? { failure: { reason: "DOCUMENT_DAMAGED", message: "No." } } : {}) }));
