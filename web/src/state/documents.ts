@@ -81,7 +81,7 @@ export class CollectionDocuments extends Store<DocumentsState> implements Docume
     const { phase } = super.get();
     if (phase === "failed" || phase === "missing") this.update({ phase: "loading", error: null });
     // As far as was read; where that was to the end, also what may have come after it.
-    const wanted = this.#records.length + (this.#token === "" ? 1 : 0);
+    const wanted = Math.max(1, this.#records.length + (this.#token === "" ? 1 : 0));
     void this.#read(Math.ceil(wanted / PAGE) * PAGE);
   }
 
