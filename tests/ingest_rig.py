@@ -78,7 +78,10 @@ async def put(
 
     async def body(tx: Tx) -> Document:
         await files.insert(tx, StoredFile("ann", blob_id, file))
-        return await documents.arrived(tx, "ann", file, collection_id=collection_id, author_name="Ann")
+        document = await documents.arrived(tx, "ann", file, collection_id=collection_id, author_name="Ann")
+        file.document_id = document.id
+        await files.update(tx, file)
+        return document
 
     return await db.write(body)
 
@@ -90,13 +93,15 @@ async def open_ingest(
     options: WorkerOptions | None = None,
     model: str = MODEL,
     ingest: IngestOptions | None = None,
+    changes: Changes | None = None,
 ) -> AsyncIterator[IngestRig]:
-    """A rig on `db`, which stays open afterwards. It works at once on what waits."""
+    """A rig on `db`, which stays open afterwards. It works at once on what waits. `changes` are its own, or open."""
     scripted = ScriptedRunner()
     catalog = Catalog([ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)])
     index = ExactIndex(db)
-    changes = Changes(db)
-    await changes.open()
+    if changes is None:
+        changes = Changes(db)
+        await changes.open()
     blobs = LocalBlobs(folder)
     embedding = IndexedEmbedding(Embedder(catalog, EmbedderOptions(model=model)), index)
     reader = Ingest(db, changes, Originals(blobs), embedding, ingest or IngestOptions())

@@ -12,6 +12,7 @@ from fireside.chat.conversations import Conversations
 from fireside.chat.engine import Engine
 from fireside.chat.feed import Feed
 from fireside.chat.fold import Fold
+from fireside.chat.research import Research
 from fireside.chat.wire import events_of
 from fireside.core.principal import LOCAL, Principal
 from fireside.gen.v1 import generation_pb2, message_pb2
@@ -114,12 +115,12 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(db: Database) -> AsyncIterator[Rig]:
-    """A rig on `db`, which stays open afterwards."""
+async def open_rig(db: Database, research: Research | None = None) -> AsyncIterator[Rig]:
+    """A rig on `db`, which stays open afterwards. Without `research` no answer draws on files."""
     feed = Feed(db)
     scripted = ScriptedRunner()
     catalog = Catalog([ManagedRunner(scripted, ManagedOptions(failures_to_rest=0), scripted.refuse)])
-    engine = Engine(db, Admission(catalog), feed)
+    engine = Engine(db, Admission(catalog), feed, research=research)
     feed.open()
     await engine.open()
     try:

@@ -136,7 +136,7 @@ async def open_app(config: Config, seat: Seat | None = None) -> App:
         catalog.look()
         files, knowledge = await _open_library(_Base(db, catalog, identity, feed), config, seat, stack)
         admission = Admission(catalog) if config.single_user else Admission(catalog, identity.rules, identity.limits)
-        research = Research(db, knowledge.search, files.downloads)
+        research = Research(db, knowledge.search, knowledge.changes, files.downloads)
         engine = Engine(db, admission, feed, Options(family=seat.family) if seat else None, research)
         stack.push_async_callback(engine.aclose)
         await engine.open()

@@ -6,7 +6,6 @@ to the model: grounding.py. What the asker has no access to (any more) is as if 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from contextlib import aclosing
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fireside.chat.grounding import citations, fitting
 from fireside.core.errors import FiresideError
 from fireside.gen.v1 import document_pb2, message_pb2
+from fireside.knowledge.changes import rung
 from fireside.knowledge.query import Query
 from fireside.store import collections, documents, files, passages
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fireside.chat.sources import Sources
     from fireside.core.principal import Principal
     from fireside.files.downloads import Downloads
+    from fireside.knowledge.changes import Changes
     from fireside.knowledge.search import Search
     from fireside.store.db import Database
     from fireside.store.tx import Tx
@@ -46,8 +47,8 @@ class Options:
     patience: float = 120.0
     """Seconds to wait until files that a question brings are read."""
 
-    look_seconds: float = 0.2
-    """How often to look whether they are."""
+    look_seconds: float = 5.0
+    """Without being told, it is looked after so many seconds whether they are."""
 
     picture_bytes: int = 8 * 1024 * 1024
     """The largest picture that is shown to a model."""
@@ -74,9 +75,12 @@ class _Attached(NamedTuple):
 class Research:
     """Finds what answers are based on."""
 
-    def __init__(self, db: Database, search: Search, downloads: Downloads, options: Options | None = None) -> None:
+    def __init__(
+        self, db: Database, search: Search, changes: Changes, downloads: Downloads, options: Options | None = None
+    ) -> None:
         self._db = db
         self._search = search
+        self._changes = changes
         self._downloads = downloads
         self._options = options or Options()
 
@@ -130,13 +134,19 @@ class Research:
                     found.append(_Attached(part, document))
             return found
 
+        attached = await self._db.read(body)
+        waited_for = _under_way(attached, sources)
+        if not waited_for:
+            return attached
         until = time.monotonic() + self._options.patience
-        while True:
-            attached = await self._db.read(body)
-            waited_for = [item for item in attached if item.file.file_id in sources.asked and _under_way(item)]
-            if not waited_for or time.monotonic() >= until:
-                return attached
-            await asyncio.sleep(self._options.look_seconds)
+        with self._changes.bell(*waited_for) as bell:
+            while True:
+                bell.clear()
+                attached = await self._db.read(body)
+                left = until - time.monotonic()
+                if not _under_way(attached, sources) or left <= 0:
+                    return attached
+                await rung(bell, min(left, self._options.look_seconds))
 
     async def _of_files(
         self, principal: Principal, sources: Sources, attached: Sequence[_Attached], tokens: int
@@ -211,6 +221,13 @@ def _readable(item: _Attached) -> bool:
     )
 
 
-def _under_way(item: _Attached) -> bool:
-    document = item.document
-    return document is not None and not document.ready_version and document.state in _UNDER_WAY
+def _under_way(attached: Iterable[_Attached], sources: Sources) -> list[str]:
+    """The documents that the question brings and that are still being read: their ids."""
+    return [
+        item.document.id
+        for item in attached
+        if item.file.file_id in sources.asked
+        and item.document is not None
+        and not item.document.ready_version
+        and item.document.state in _UNDER_WAY
+    ]

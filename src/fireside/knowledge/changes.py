@@ -6,7 +6,7 @@ Hints alone, and they may be lost: the truth is in the store, so whoever follows
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from fireside.store import collection_shares, documents
@@ -44,8 +44,7 @@ class Changes:
 
     def collection(self, collection_id: str) -> None:
         """Who has access to a collection, or whether it is there, has changed; call it after the commit."""
-        for bell in self._bells.get(collection_id, ()):
-            bell.set()
+        self._ring(collection_id)
 
     def account(self, _account_id: str) -> None:
         """What an account, or everybody, has access to may be something else now."""
@@ -54,28 +53,33 @@ class Changes:
                 bell.set()
 
     @contextmanager
-    def bell(self, collection_id: str) -> Generator[asyncio.Event]:
-        """An event that is set whenever something of a collection may have changed."""
+    def bell(self, *ids: str) -> Generator[asyncio.Event]:
+        """An event that is set whenever something of these collections, or these documents, may have changed."""
         bell = asyncio.Event()
-        bells = self._bells.setdefault(collection_id, set())
-        bells.add(bell)
+        for name in ids:
+            self._bells.setdefault(name, set()).add(bell)
         try:
             yield bell
         finally:
-            bells.discard(bell)
-            if not bells:
-                self._bells.pop(collection_id, None)
+            for name in set(ids):
+                self._bells[name].discard(bell)
+                if not self._bells[name]:
+                    del self._bells[name]
 
     @property
     def followed(self) -> int:
         """How many bells there are."""
-        return sum(map(len, self._bells.values()))
+        return len(set[asyncio.Event]().union(*self._bells.values()))
 
     def _document(self, document_id: str, collection_id: str) -> None:
         for listener in self._listeners:
             listener(document_id)
-        if collection_id:
-            self.collection(collection_id)
+        self._ring(document_id)
+        self._ring(collection_id)
+
+    def _ring(self, name: str) -> None:
+        for bell in self._bells.get(name, ()):
+            bell.set()
 
     def _hear(self, topic: str, payload: str) -> None:
         if topic == documents.TOPIC:
@@ -85,3 +89,10 @@ class Changes:
             self.collection(payload)
         elif topic == MISSED:
             self.account("")
+
+
+async def rung(bell: asyncio.Event, seconds: float) -> None:
+    """Returns when a bell has rung, or after so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await bell.wait()

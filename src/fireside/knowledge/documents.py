@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fireside.core import paging
@@ -14,6 +12,7 @@ from fireside.gen.v1 import document_pb2
 from fireside.gen.v1.knowledge_service_pb2 import WatchDocumentsResponse
 from fireside.identity import audit
 from fireside.knowledge import access
+from fireside.knowledge.changes import rung
 from fireside.store import collections, document_removal, documents, passages
 
 if TYPE_CHECKING:
@@ -193,10 +192,4 @@ class Documents:
                     yield WatchDocumentsResponse(documents=found, change_seq=after).SerializeToString()
                     sent = now
                 if len(found) < _AT_ONCE:
-                    await _rung(bell, min(_LOOK_SECONDS, heartbeat))
-
-
-async def _rung(bell: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await bell.wait()
+                    await rung(bell, min(_LOOK_SECONDS, heartbeat))
