@@ -202,6 +202,26 @@ def test_a_paragraph_that_goes_on_over_a_page_is_one() -> None:
     assert second + assembler.end() == [Block(Kind.PARAGRAPH, "It begins here and ends there.", 1)]
 
 
+def test_a_long_paragraph_is_where_its_sentences_stand() -> None:
+    assembler = Assembler(Sizes(10, ()), outlined=False)
+    blocks = assembler.page(1, [line("It begins here. This goes over", 700)], ())
+    blocks += assembler.page(2, [line("to the next page. That is", 700)], ())
+    blocks += assembler.page(3, [], ())
+    blocks += assembler.page(4, [line("on two, e.g. here. The end", 700)], ())
+    assert blocks + assembler.end() == [
+        Block(Kind.PARAGRAPH, "It begins here. This goes over to the next page.", 1),
+        Block(Kind.PARAGRAPH, "That is on two, e.g. here.", 2),
+        Block(Kind.PARAGRAPH, "The end", 4),
+    ]
+
+
+def test_what_has_no_sentences_is_on_its_pages() -> None:
+    assembler = Assembler(Sizes(10, ()), outlined=False)
+    lines = [line("word and word", 700 - 12 * number) for number in range(50)]
+    blocks = [block for page in (1, 2, 3) for block in assembler.page(page, lines, ())]
+    assert [block.page for block in blocks + assembler.end()] == [1, 2, 3]
+
+
 def test_a_page_is_its_main_text() -> None:
     page = b"<body><nav>Menu</nav><div class='cookie-banner'>We use cookies, truly, and say so.</div><h1>T</h1><p>%s</p></body>"
     blocks = page_blocks(page % (b"Words. " * 50))

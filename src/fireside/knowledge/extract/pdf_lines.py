@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
+from fireside.knowledge.cuts import sentences
 from fireside.knowledge.extract.base import Block, Kind
 from fireside.knowledge.extract.clean import join, one_line
 
@@ -27,6 +28,9 @@ _EDGE = 2
 """Lines at the top and bottom of a page that may be a running header or footer."""
 _ENOUGH_STEPS = 8
 _HEADING_CHARS = 160
+_CONTEXT = 20
+"""Characters before a place that say whether a sentence ends there."""
+_LONGEST_SENTENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def without_running(
 
 
 class Assembler:
-    """Makes blocks of pages that come in order. A paragraph that goes on over a page is one block."""
+    """Makes blocks of pages that come in order. A sentence that goes on over a page is in one block."""
 
     def __init__(self, sizes: Sizes, *, outlined: bool) -> None:
         self._sizes = sizes
@@ -113,7 +117,7 @@ class Assembler:
         if self._held is not None and blocks:
             first = blocks[0]
             if first.kind is Kind.PARAGRAPH and (first.text[0].islower() or _is_wide(first.text[0])):
-                blocks[0] = Block(Kind.PARAGRAPH, join(self._held.text, first.text), self._held.page)
+                blocks[:1] = _over_page(self._held, first)
             else:
                 done.append(self._held)
             self._held = None
@@ -182,6 +186,21 @@ class Assembler:
         short = before.right < widest - 2 * line.size
         indented = line.x > min(other.x for other in group) + 0.8 * line.size and len(group) > 1
         return ended and (short or indented)
+
+
+def _over_page(begun: Block, rest: Block) -> list[Block]:
+    """A paragraph by its pages: the sentence that goes over is whole where it begins, and the others are where they stand."""
+    tail = begun.text[-_CONTEXT:]
+    near = join(tail, rest.text)
+    at = 0
+    for sentence, gap in sentences(near):
+        at += len(sentence) + len(gap)
+        if at >= len(tail):
+            break
+    if at > len(tail) + _LONGEST_SENTENCE:
+        return [begun, rest]
+    first = Block(begun.kind, begun.text[: -len(tail)] + near[:at].rstrip(), begun.page)
+    return [first, Block(rest.kind, near[at:], rest.page)] if near[at:] else [first]
 
 
 def _outlined(lines: Sequence[Line], outline: Sequence[Entry]) -> dict[int, list[tuple[Entry, int]]]:
