@@ -19,6 +19,7 @@ from fireside.cli.descriptors import allow_many_connections
 from fireside.cli.failure import CommandError, settings_of
 from fireside.cli.flags import ExampleCommand, config_flag, setting_flags
 from fireside.cli.listen import Listening, listen
+from fireside.cli.memory import keep_freed_memory
 from fireside.config import Config, SettingError, load
 from fireside.core.errors import FiresideError
 from fireside.settings import BY_NAME, SERVER_SETTINGS
@@ -105,6 +106,7 @@ def run_until_stopped(
         factory = None  # Not made for this platform; the standard loop does the same, slower.
     else:
         factory = uvloop.new_event_loop
+    keep_freed_memory()
 
     def ready() -> None:
         gc.freeze()
