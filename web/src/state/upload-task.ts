@@ -35,6 +35,8 @@ export interface TaskServices {
   /** Bytes that arrived, of whichever upload. */
   readonly arrived: (bytes: number) => void;
   readonly changed: () => void;
+  /** More of it arrived. */
+  readonly moved: () => void;
 }
 
 /** Up to here the hash is computed first: what the server has already is not sent at all. */
@@ -288,7 +290,8 @@ export class UploadTask {
       this.services.pace().arrived(piece.size, now - begun);
       this.services.arrived(arrived);
       this.#rate.arrived(arrived, now);
-      this.#touched();
+      this.#view = null;
+      this.services.moved();
     }
   }
 

@@ -41,8 +41,9 @@ export interface UploadOptions {
 const AT_A_TIME = 3;
 /** One more for a message's attachments, which do not wait for a library of thousands. */
 const ATTACHMENTS = 4;
-/** How often views are told at most. Milliseconds. */
+/** How often views are told at most: of what happened, and of how far uploads came, which costs as much as sending. Milliseconds. */
 const TELL_MS = 60;
+const MOVE_MS = 250;
 const TICK_MS = 1_000;
 /** For how long what the limits were is good enough. Milliseconds. */
 const FRESH_MS = 10_000;
@@ -65,12 +66,14 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
   #admission: Promise<void> = Promise.resolve();
   #hurry: () => void = () => undefined;
   readonly #news: Coalescer;
+  readonly #moves: Coalescer;
   #ticking = false;
 
   constructor(private readonly options: UploadOptions) {
     super({ items: [], unfinished: [], limits: null, rate: 0 });
     const { transport, storage, clock, random, hash, live } = options;
     this.#news = new Coalescer(slowly(clock, TELL_MS), () => { this.#tell(); });
+    this.#moves = new Coalescer(slowly(clock, MOVE_MS), () => { this.#tell(); });
     this.#files = createClient(FileService, transport);
     this.#registry = new UploadRegistry(storage, clock, newId(clock.now()));
     const api = createClient(UploadService, transport);
@@ -88,6 +91,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
       pace: () => this.#pace,
       arrived: (bytes) => { this.#rate.arrived(bytes, clock.now()); },
       changed: () => { this.#news.soon(); },
+      moved: () => { this.#moves.soon(); },
     };
     this.#unfinished = new UnfinishedUploads(this.#services);
     live.link.subscribe(({ kind }) => {
@@ -102,6 +106,7 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
 
   override get(): UploadsState {
     this.#news.flush();
+    this.#moves.flush();
     return super.get();
   }
 
