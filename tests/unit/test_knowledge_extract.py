@@ -194,6 +194,16 @@ def test_headings_come_from_the_outline_or_from_large_letters() -> None:
     assert page_of(lines)[0] == Block(Kind.HEADING, "1.2 A long title that goes on", 1, 1)
 
 
+def test_a_heading_of_several_lines_is_one() -> None:
+    text = [line(f"Text in lines {number}, which go on.", 620 - 12 * number) for number in range(40)]
+    lines = [line("3.4 The parts of a heading", 700, size=20), line("that goes on", 675, size=20)]
+    lines.append(line("3.5 The next one", 650, size=20))
+    assert [block.text for block in page_of([*lines, *text]) if block.kind is Kind.HEADING] == [
+        "3.4 The parts of a heading that goes on",
+        "3.5 The next one",
+    ]
+
+
 def test_a_paragraph_that_goes_on_over_a_page_is_one() -> None:
     assembler = Assembler(Sizes(10, ()), outlined=False)
     first = assembler.page(1, [line("It begins here and", 700)], ())

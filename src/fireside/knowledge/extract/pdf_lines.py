@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _LIST = re.compile(r"(?:[•·‣◦▪●○■□–*-]|\(?\d{1,2}[.)](?!\d)|\(?[a-z][.)])\s*\S")
+_NUMBERED = re.compile(r"\d{1,3}(?:\.\d{1,3})*\.?\s")
 _ENDS = re.compile(r"[.!?:;。！？：；…]['\"”’)\]】》」』]*\Z")
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
 _PAGE_NUMBER = re.compile(r"^\d{1,5}(?!\S)|(?<!\S)\d{1,5}$")
@@ -156,12 +157,16 @@ class Assembler:
         return blocks
 
     def _finished(self, group: list[Line], number: int) -> list[Block]:
-        size = _rounded(group[0].size) if group else 0
-        if not self._outlined and size in self._sizes.headings and len(group) <= 3:
+        if group and self._is_large(group[0]) and len(group) <= 3:
             text = one_line(_joined(group))
-            if len(text) <= _HEADING_CHARS and _LETTER.search(text) and not group[0].mono:
-                return [Block(Kind.HEADING, text, number, self._sizes.headings.index(size) + 1)]
+            if len(text) <= _HEADING_CHARS and _LETTER.search(text):
+                level = self._sizes.headings.index(_rounded(group[0].size)) + 1
+                return [Block(Kind.HEADING, text, number, level)]
         return _grouped(group, number)
+
+    def _is_large(self, line: Line) -> bool:
+        """Whether its letters are those of a heading."""
+        return not self._outlined and not line.mono and _rounded(line.size) in self._sizes.headings
 
     def _parted(self, group: list[Line], line: Line, pitch: float) -> bool:
         """Whether a line begins another block than those before it."""
@@ -175,6 +180,9 @@ class Assembler:
         if down < 0:
             # A column ended, or something stands aside.
             return bool(_ENDS.search(before.text)) or line.mono
+        if self._is_large(line):
+            # The lines of a long heading are apart as its letters ask for, and not as those of the text do.
+            return down > 1.4 * line.size or bool(_NUMBERED.match(line.text))
         if down > max(1.3 * pitch, 1.15 * line.size):
             return True
         if line.mono:
