@@ -1,6 +1,6 @@
 // The attachments of a draft as the views see them: files on their way, files that arrived, collections to search.
 
-import type { CollectionRef } from "./part-types.ts";
+import type { Attached, CollectionRef } from "./part-types.ts";
 import type { AppError, Draft, Readable } from "./types.ts";
 import type { LocalFile } from "./upload-types.ts";
 
@@ -47,9 +47,11 @@ export interface Attachments extends Readable<AttachmentsState> {
   remove(key: string): void;
   /** Uploads or reads it again. */
   retry(key: string): void;
+  /** The draft is not needed any more. Unless it was sent, what came for it goes. */
+  close(sent: boolean): void;
 }
 
 export interface AttachmentDesk {
-  /** Those of a draft. The same object for the same draft. */
-  of(draft: Draft): Attachments;
+  /** Those of a draft. The same object for the same draft. What a message has already is `kept` when it is taken out. */
+  of(draft: Draft, kept?: readonly Attached[]): Attachments;
 }

@@ -11,7 +11,7 @@ import type { Clock } from "../rpc/clock.ts";
 import { Code } from "../rpc/failure.ts";
 import type { AttachmentDesk, Attachments, AttachmentsState, AttachmentView } from "./attachment-types.ts";
 import type { LiveClient } from "./live-client.ts";
-import type { FileView } from "./part-types.ts";
+import type { Attached, FileView } from "./part-types.ts";
 import { isPicture } from "./sources.ts";
 import { Store } from "./store.ts";
 import type { Draft } from "./types.ts";
@@ -89,17 +89,21 @@ class DraftAttachments extends Store<AttachmentsState> implements Attachments {
   /** Uploads that are for this draft. */
   readonly #own = new Set<string>();
   readonly #files: Client<typeof FileService>;
+  readonly #endings: readonly (() => void)[];
 
   constructor(
     private readonly options: AttachmentOptions,
     private readonly reading: Reading,
     private readonly draft: Draft,
+    private readonly kept: readonly Attached[],
   ) {
     super({ files: [], collections: [], pending: 0, failed: 0 });
     this.#files = createClient(FileService, options.transport);
-    options.uploads.subscribe(() => { this.#look(); });
-    reading.subscribe(() => { this.#show(); });
-    draft.attached.subscribe(() => { this.#show(); });
+    this.#endings = [
+      options.uploads.subscribe(() => { this.#look(); }),
+      reading.subscribe(() => { this.#show(); }),
+      draft.attached.subscribe(() => { this.#show(); }),
+    ];
   }
 
   addFiles(files: readonly LocalFile[]): void {
@@ -118,10 +122,9 @@ class DraftAttachments extends Store<AttachmentsState> implements Attachments {
       this.#show();
       return;
     }
-    const file = this.draft.attached.get().find((item) => item.kind === "file" && item.fileId === key);
+    const gone = this.draft.attached.get().filter((item) => item.kind === "file" && item.fileId === key);
     this.draft.detach(key);
-    // One that a message uses stays, and the server says so; nobody has to know.
-    if (file !== undefined) void calling((options) => this.#files.deleteFile({ fileId: key }, options), this.options);
+    this.#forget(gone);
   }
 
   retry(key: string): void {
@@ -134,6 +137,21 @@ class DraftAttachments extends Store<AttachmentsState> implements Attachments {
     }
     const file = this.draft.attached.get().find((item) => item.kind === "file" && item.fileId === key);
     if (file?.kind === "file") this.reading.again(file.documentId);
+  }
+
+  close(sent: boolean): void {
+    for (const end of this.#endings) end();
+    for (const id of this.#own) this.options.uploads.remove(id);
+    if (!sent) this.#forget(this.draft.attached.get());
+  }
+
+  /** One that another message uses stays, and the server says so; nobody has to know. */
+  #forget(items: readonly Attached[]): void {
+    for (const item of items) {
+      if (item.kind === "collection" || this.kept.includes(item)) continue;
+      const { fileId } = item;
+      void calling((options) => this.#files.deleteFile({ fileId }, options), this.options);
+    }
   }
 
   /** Takes what arrived over into the draft. */
@@ -199,10 +217,10 @@ export class DraftDesk implements AttachmentDesk {
     this.#reading = new Reading(options);
   }
 
-  of(draft: Draft): Attachments {
+  of(draft: Draft, kept: readonly Attached[] = []): Attachments {
     let made = this.#made.get(draft);
     if (made === undefined) {
-      made = new DraftAttachments(this.options, this.#reading, draft);
+      made = new DraftAttachments(this.options, this.#reading, draft, kept);
       this.#made.set(draft, made);
     }
     return made;

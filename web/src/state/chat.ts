@@ -17,6 +17,7 @@ import { appError } from "./errors.ts";
 import { newId } from "./ids.ts";
 import { LogReader } from "./log-reader.ts";
 import { Orders } from "./orders.ts";
+import type { Attached } from "./part-types.ts";
 import { Outbox, type Order } from "./pending.ts";
 import { Coalescer } from "./scheduler.ts";
 import { Store } from "./store.ts";
@@ -112,11 +113,12 @@ export class ConversationChat extends Store<ChatState> implements Chat {
     this.#place({ ...this.#newSend(text, attached), parentId, branches: false, collectionIds });
   }
 
-  edit(messageId: string, text: string): void {
+  edit(messageId: string, text: string, attached?: readonly Attached[]): void {
     const message = this.#branch.message(messageId);
     if (message === undefined || this.get().running) return;
     const { parentId } = message;
-    const kept = keptOf(message);
+    const before = keptOf(message);
+    const kept = attached === undefined ? before : [...attached, ...before.filter((item) => item.kind === "image")];
     if (text.trim() === "" && kept.length === 0) return;
     this.#place({ ...this.#newSend(text, kept), parentId, branches: true, collectionIds: [] });
   }

@@ -26,12 +26,13 @@ function isSaved(value: unknown): value is Saved {
   return attached === undefined || (Array.isArray(attached) && attached.every(isAttached));
 }
 
-class StoredDraft extends Store<string> implements Draft {
+/** A message that is being written. Keeps nothing itself: `changed` is called when there is something to be kept. */
+export class WrittenDraft extends Store<string> implements Draft {
   readonly #attached: Store<readonly Attached[]>;
 
   constructor(
-    private readonly drafts: Drafts,
     { text, attached = [] }: Pick<Saved, "text" | "attached">,
+    private readonly changed: (draft: WrittenDraft) => void = () => undefined,
   ) {
     super(text);
     this.#attached = new Store<readonly Attached[]>(attached);
@@ -44,7 +45,7 @@ class StoredDraft extends Store<string> implements Draft {
   override set(text: string): void {
     if (text === this.get()) return;
     super.set(text);
-    this.drafts.save(this);
+    this.changed(this);
   }
 
   attach(items: readonly Attached[]): void {
@@ -52,20 +53,20 @@ class StoredDraft extends Store<string> implements Draft {
     const fresh = items.filter((item) => !known.has(keyOf(item)));
     if (fresh.length === 0) return;
     this.#attached.set([...this.#attached.get(), ...fresh]);
-    this.drafts.save(this);
+    this.changed(this);
   }
 
   detach(key: string): void {
     const left = this.#attached.get().filter((item) => keyOf(item) !== key);
     if (left.length === this.#attached.get().length) return;
     this.#attached.set(left);
-    this.drafts.save(this);
+    this.changed(this);
   }
 
   clear(): void {
     super.set("");
     if (this.#attached.get().length > 0) this.#attached.set([]);
-    this.drafts.save(this);
+    this.changed(this);
   }
 
   /** Takes what another tab wrote. */
@@ -77,8 +78,8 @@ class StoredDraft extends Store<string> implements Draft {
 }
 
 export class Drafts {
-  readonly #open = new Map<string, StoredDraft>();
-  readonly #nameOf = new WeakMap<StoredDraft, string>();
+  readonly #open = new Map<string, WrittenDraft>();
+  readonly #nameOf = new WeakMap<WrittenDraft, string>();
 
   constructor(
     private readonly store: KeyStore,
@@ -97,7 +98,9 @@ export class Drafts {
     const name = conversationId ?? NEW;
     let draft = this.#open.get(name);
     if (draft === undefined) {
-      draft = new StoredDraft(this, readJson(this.store, PREFIX + name, isSaved) ?? EMPTY);
+      draft = new WrittenDraft(readJson(this.store, PREFIX + name, isSaved) ?? EMPTY, (changed) => {
+        this.save(changed);
+      });
       this.#open.set(name, draft);
       this.#nameOf.set(draft, name);
     }
@@ -106,7 +109,7 @@ export class Drafts {
 
   /** The conversation was begun: what is written in its draft from now on is its own. */
   adopt(draft: Draft, conversationId: string): void {
-    if (!(draft instanceof StoredDraft) || this.#nameOf.get(draft) !== NEW) return;
+    if (!(draft instanceof WrittenDraft) || this.#nameOf.get(draft) !== NEW) return;
     this.#open.delete(NEW);
     this.#open.set(conversationId, draft);
     this.#nameOf.set(draft, conversationId);
@@ -114,7 +117,7 @@ export class Drafts {
     this.store.remove(PREFIX + NEW);
   }
 
-  save(draft: StoredDraft): void {
+  save(draft: WrittenDraft): void {
     const key = PREFIX + (this.#nameOf.get(draft) ?? NEW);
     const text = draft.get();
     const attached = draft.attached.get();

@@ -12,7 +12,7 @@ import { ConversationChat } from "./chat.ts";
 import { ConfirmationDesk } from "./confirm.ts";
 import { ConnectionStatus } from "./connection.ts";
 import { ConversationStore } from "./conversations.ts";
-import { Drafts } from "./drafts.ts";
+import { Drafts, WrittenDraft } from "./drafts.ts";
 import { Generations } from "./generations.ts";
 import { newId } from "./ids.ts";
 import type { LiveClient } from "./live-client.ts";
@@ -183,6 +183,7 @@ export function createRoom(hall: Hall, options: AppOptions): AppState {
     session, confirm, conversations, chat, models, settings, connection, router, notices, account, runners, admin, presence, sources,
     shares: async (id) => new (await import("./shares.ts")).ConversationShares({ api: api.shares, clock, random }, id),
     library,
+    revise: (text, attached) => new WrittenDraft({ text, attached }),
     attachments,
     uploads,
     unsent: () => outbox.orders().length,

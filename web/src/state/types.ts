@@ -171,8 +171,8 @@ export interface Chat extends Readable<ChatState> {
   send(text: string): void;
   /** Ends the running answer. */
   stop(): void;
-  /** Puts a changed copy beside a user message, with all that came with it, selects it and has it answered. */
-  edit(messageId: string, text: string): void;
+  /** Puts a changed copy beside a user message, with what is `attached` or else all that came with it, and has it answered. */
+  edit(messageId: string, text: string, attached?: readonly Attached[]): void;
   /** Has another answer written beside this one, by `model` if given. */
   regenerate(messageId: string, model?: string): void;
   /** Goes on with an answer that was cut off. */
@@ -373,6 +373,8 @@ export interface AppState {
   /** Fetches what looks after the runners: most visits never need it. Fails offline; then the next call tries again. */
   runners(): Promise<Runners>;
   readonly presence: Presence;
+  /** A draft of a message that was sent, to be changed. It is kept nowhere. */
+  revise(text: string, attached: readonly Attached[]): Draft;
   /** Fetches what looks after the attachments of drafts. Fails offline. */
   attachments(): Promise<AttachmentDesk>;
   /** The source that lies open beside the page. */

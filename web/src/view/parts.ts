@@ -9,6 +9,7 @@ export const modelMenu = new Lazy(() => import("./chat/ModelMenu.svelte"));
 export const entranceScreen = new Lazy(() => import("./entrance/EntranceScreen.svelte"));
 export const confirmDialog = new Lazy(() => import("./entrance/ConfirmDialog.svelte"));
 export const confirmBox = new Lazy(() => import("../ui/Confirm.svelte"));
+export const editBox = new Lazy(() => import("./chat/EditBox.svelte"));
 export const trayRow = new Lazy(() => import("./attach/Tray.svelte"));
 export const hashMenu = new Lazy(() => import("./attach/HashMenu.svelte"));
 export const collectionsMenu = new Lazy(() => import("./attach/CollectionsMenu.svelte"));
@@ -37,4 +38,5 @@ export function fetchParts(): void {
   void dialogs.want();
   void menu.want();
   void modelMenu.want();
+  void editBox.want();
 }

@@ -7,6 +7,7 @@ import { DocumentSchema, DocumentState, PassageSchema } from "../../src/gen/fire
 import { Phase } from "../../src/gen/fireside/v1/generation_pb.ts";
 import type { Part } from "../../src/gen/fireside/v1/message_pb.ts";
 import type { Attachments } from "../../src/state/attachment-types.ts";
+import type { Attached } from "../../src/state/part-types.ts";
 import type { SourceRef } from "../../src/state/source-types.ts";
 import type { LocalFile } from "../../src/state/upload-types.ts";
 import { Browser, type Tab } from "./browser.ts";
@@ -169,7 +170,8 @@ test("a message that waits in this browser keeps what goes with it", async () =>
 });
 
 describe("a message that is changed", () => {
-  test("keeps its files, its collections and its pictures", async () => {
+  /** A tab with a message that was answered, of a file, a collection, and a picture by value. */
+  async function answered(): Promise<{ other: Tab; id: string; parts: readonly Attached[] }> {
     await attached(fileOf("a.txt"));
     tray.addCollection("0199aaaa-0000-7000-8000-000000000001", "Manuals");
     tab.chat.send("First");
@@ -179,9 +181,49 @@ describe("a message that is changed", () => {
     const question = [...server.messages.values()].find(({ role }) => role === 2);
     question?.parts.push({ $typeName: "fireside.v1.Part", kind: { case: "image", value: { $typeName: "fireside.v1.ImagePart", mediaType: "image/png", data: new Uint8Array([1, 2]) } } });
     const other = await browser.open(`/c/${tab.chat.id}`);
-    other.chat.edit(question?.id ?? "", "Second");
+    const parts = other.messages[0]?.parts.filter((part) => part.kind === "file" || part.kind === "collection") ?? [];
+    return { other, id: question?.id ?? "", parts };
+  }
+
+  test("keeps its files, its collections and its pictures", async () => {
+    const { other, id } = await answered();
+    other.chat.edit(id, "Second");
     await until(() => server.logs.size === 2);
     expect(asked()).toEqual(["file a.txt text/plain", "collection Manuals", "image image/png 1,2", "text Second"]);
+  });
+
+  test("goes without what was taken out, and with what came besides", async () => {
+    const { other, id, parts } = await answered();
+    const draft = other.app.state.revise("First", parts);
+    const edited = (await other.app.state.attachments()).of(draft, parts);
+    expect(edited.get()).toMatchObject({ files: [{ name: "a.txt", phase: "ready" }], collections: [{ name: "Manuals" }] });
+    edited.remove(edited.get().files[0]?.key ?? "");
+    edited.addFiles([fileOf("b.txt")]);
+    await comes(() => edited.get().pending === 0 && edited.get().files.length === 1, "the other file arrived");
+    other.chat.edit(id, "Second", draft.attached.get());
+    edited.close(true);
+    await until(() => server.logs.size === 2);
+    expect(asked()).toEqual(["collection Manuals", "file b.txt text/plain", "image image/png 1,2", "text Second"]);
+    expect(other.messages[0]?.siblingIds).toHaveLength(2);
+    expect(server.uploads.deleted).toEqual([]);
+    expect(other.chat.draft.attached.get()).toEqual([]);
+  });
+
+  test("leaves nothing behind of what came for it when it is left as it was", async () => {
+    const { other, parts } = await answered();
+    const draft = other.app.state.revise("First", parts);
+    const edited = (await other.app.state.attachments()).of(draft, parts);
+    edited.addFiles([fileOf("b.txt")]);
+    await comes(() => edited.get().pending === 0 && edited.get().files.length === 2, "one arrived");
+    const arrived = edited.get().files[1]?.fileId;
+    server.down = true;
+    edited.addFiles([fileOf("c.txt")]);
+    await settle();
+    server.down = false;
+    edited.close(false);
+    await until(() => server.uploads.deleted.length === 1);
+    expect(server.uploads.deleted).toEqual([arrived]);
+    expect((await other.app.state.uploads()).get()).toMatchObject({ items: [] });
   });
 
   test("that was not sent gives back what went with it", async () => {

@@ -121,6 +121,35 @@ describe("the keys", () => {
     await page.shows(() => page.find("branch-place")?.textContent === "2/2", "the branch");
   });
 
+  it("take one of two things out of a message that is edited, and are where they were", async () => {
+    page = await Page.open();
+    const [manuals, notes] = ["Manuals", "Notes"].map((name) => ({ kind: "collection" as const, collectionId: `c-${name}`, name }));
+    page.tab.chat.draft.attach([manuals!, notes!]);
+    const id = await page.ask("Hello");
+    page.server.end(id);
+    await page.shows(() => page.find("send") !== null && page.all("message-collection").length === 2, "the end");
+    page.press("ArrowUp", {}, page.composer);
+    await page.shows(() => page.all("attachment-collection").length === 2, "what goes with it");
+    expect(page.find("message-attached")).toBeNull();
+    page.get("attachment-remove").click();
+    await page.shows(() => page.all("attachment-collection").length === 1, "one less");
+    const field = page.get("edit-input") as HTMLTextAreaElement;
+    expect(document.activeElement).toBe(field);
+    page.type("", field);
+    page.press("Enter", {}, field);
+    await page.shows(() => page.server.logs.size === 2, "the message");
+    await page.shows(() => page.all("message-collection").map((chip) => chip.textContent).join() === "Notes", "the branch");
+    page.server.end(page.server.running());
+    await page.shows(() => page.find("send") !== null, "the end");
+    page.press("ArrowUp", {}, page.composer);
+    await page.shows(() => page.all("attachment-collection").length === 1, "what goes with it");
+    page.get("attachment-remove").click();
+    await page.shows(() => page.get("edit-save").hasAttribute("disabled"), "nothing to send");
+    page.press("Escape", {}, page.get("edit-cancel"));
+    await page.shows(() => page.find("edit-box") === null, "the message as it was");
+    expect(page.all("message-collection").map((chip) => chip.textContent)).toEqual(["Notes"]);
+  });
+
   it("open the palette and what it offers", async () => {
     page = await Page.open();
     page.press("k", { ctrlKey: true }, document.body);

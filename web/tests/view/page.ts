@@ -2,7 +2,7 @@
 // for the browser tests.
 import { flushSync, mount, unmount } from "svelte";
 import App from "../../src/view/App.svelte";
-import { dialogs, menu, modelMenu, runnersScreen } from "../../src/view/parts.ts";
+import { dialogs, editBox, menu, modelMenu, runnersScreen } from "../../src/view/parts.ts";
 import { Browser, type Tab } from "../state/browser.ts";
 import { TestServer } from "../state/server.ts";
 import { settle, until } from "../state/time.ts";
@@ -24,7 +24,7 @@ export async function completePage(): Promise<void> {
   });
   Element.prototype.scrollIntoView = () => undefined;
   // Fetched now, so that no test waits for a compiler.
-  await Promise.all([dialogs.want(), menu.want(), modelMenu.want(), runnersScreen.want()]);
+  await Promise.all([dialogs.want(), menu.want(), modelMenu.want(), editBox.want(), runnersScreen.want()]);
 }
 
 export class Page {
