@@ -8,7 +8,7 @@ import re
 import signal
 from pathlib import Path
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from fireside.gen.v1.policy_pb2 import Limits, RoleLimits
 from fireside.gen.v1.policy_service_pb2 import GetPolicyRequest, UpdatePolicyRequest
@@ -146,6 +146,41 @@ async def test_a_person_pauses_goes_on_and_cancels(tmp_path: Path, browsing: Bro
         await shown.page.reload()
         await expect(shown.document("first.bin")).to_be_visible()
         await expect(shown.tray).to_have_count(0)
+        await browsing.close()
+
+
+async def sent_twice(shown: LibraryPage, folder: Path) -> bool:
+    """Uploads two files with the same bytes, and says whether the second was sent."""
+    film, copy = random_file(folder, "film.bin"), folder / "copy.bin"
+    await asyncio.to_thread(copy.write_bytes, await asyncio.to_thread(film.read_bytes))
+    await shown.add(film)
+    await expect(shown.page.get_by_test_id("upload-summary")).to_have_text("1 file uploaded")
+    sent: list[str] = []
+    shown.page.on("request", lambda request: sent.append(request.url) if "AppendUpload" in request.url else None)
+    await shown.add(copy)
+    await expect(shown.page.get_by_test_id("upload-summary")).to_have_text("2 files uploaded")
+    assert await kept(shown.page, shown, copy)
+    return bool(sent)
+
+
+async def test_a_file_that_is_here_already_is_not_sent_again(tmp_path: Path, browsing: Browsing) -> None:
+    with server_process(tmp_path, *FAST) as server:
+        shown = await opened(browsing, server.url)
+        assert not await sent_twice(shown, tmp_path)
+        await shown.page.get_by_test_id("upload-fold").click()
+        await expect(shown.upload("copy.bin")).to_contain_text("It was here already")
+        await browsing.close()
+
+
+async def test_without_compiled_code_files_are_sent_unhashed(tmp_path: Path, browsing: Browsing) -> None:
+    async def stricter(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": "script-src 'self'"})
+
+    with server_process(tmp_path, *FAST) as server:
+        shown = await opened(browsing, server.url)
+        await shown.page.context.route("**/hash-worker-*", stricter)
+        assert await sent_twice(shown, tmp_path)
         await browsing.close()
 
 

@@ -68,6 +68,15 @@ async def test_every_file_has_the_security_headers(folder: Path) -> None:
     assert "access-control-allow-origin" not in headers
 
 
+async def test_compiled_code_runs_in_the_hashing_worker_alone(folder: Path) -> None:
+    (folder / "assets" / "hash-worker-Ab12Cd34.js").write_text("hash()")
+    headers = (await get(folder, "/assets/hash-worker-Ab12Cd34.js")).headers
+    assert headers["content-security-policy"] == "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"
+    assert headers["x-content-type-options"] == "nosniff"
+    for path in ("/", "/assets/main-Ab12Cd34.js"):
+        assert "wasm" not in (await get(folder, path)).headers["content-security-policy"]
+
+
 async def test_a_file_with_a_hash_in_its_name_is_cached_for_good(folder: Path) -> None:
     hashed = await get(folder, "/assets/main-Ab12Cd34.js")
     assert (hashed.body, hashed.headers["content-type"]) == (b"run()", "text/javascript; charset=utf-8")

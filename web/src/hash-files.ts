@@ -69,7 +69,7 @@ export function checkPiece(file: LocalFile, offset: number, size: number): Promi
   return ask((call) => ({ kind: "piece", call, job, file: file as File, offset, size }));
 }
 
-/** The SHA-256 of a file. */
+/** The SHA-256 of a file; empty where it cannot be computed. */
 export async function hashFile(file: LocalFile, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   // Missing on plain HTTP, whatever the types say.
   const subtle = crypto.subtle as SubtleCrypto | undefined;

@@ -1,8 +1,8 @@
 // The composition root of the worker that computes checksums of pieces and hashes of files: it reads a slice at a time by
 // itself, each once for both, so that neither the page nor its memory is held up.
 
+import { createSHA256, type IHasher } from "hash-wasm";
 import { crc32 } from "./state/crc32.ts";
-import { Sha256 } from "./state/sha256.ts";
 
 /** As much of DedicatedWorkerGlobalScope as is needed: its library clashes with the one of the page. */
 interface WorkerScope {
@@ -21,12 +21,13 @@ export type HashOrder =
 
 export interface HashAnswer {
   readonly call: number;
-  /** A checksum or a hash; null when the file cannot be read. */
+  /** A checksum or a hash, which is empty where hashes cannot be computed; null when the file cannot be read. */
   readonly value: number | Uint8Array<ArrayBuffer> | null;
 }
 
 interface Job {
-  readonly hash: Sha256;
+  /** Null where what is compiled must not run: a proxy may have put its own policy in the place of the server's. */
+  readonly hash: Promise<IHasher | null>;
   /** Bytes from the beginning that are hashed. */
   upTo: number;
   /** Somebody takes bytes in now. */
@@ -38,7 +39,7 @@ const scope = globalThis as unknown as WorkerScope;
 const jobs = new Map<number, Job>();
 
 function jobOf(id: number): Job {
-  const job = jobs.get(id) ?? { hash: new Sha256(), upTo: 0, busy: false };
+  const job = jobs.get(id) ?? { hash: createSHA256().then((hash) => hash.init(), () => null), upTo: 0, busy: false };
   jobs.set(id, job);
   return job;
 }
@@ -92,8 +93,9 @@ async function taking<T>(job: Job | null, offset: number, run: (take: (bytes: Ui
   if (job === null || job.busy || job.upTo !== offset) return run(() => undefined);
   job.busy = true;
   try {
+    const hash = await job.hash;
     return await run((bytes) => {
-      job.hash.update(bytes);
+      hash?.update(bytes);
       job.upTo += bytes.length;
     });
   } finally {
@@ -116,6 +118,8 @@ async function wholeHash(id: number, file: Blob): Promise<Uint8Array<ArrayBuffer
   const job = jobOf(id);
   // A piece that nobody waits for any more may still be on its way into the hash.
   while (job.busy) await new Promise((resolve) => { setTimeout(resolve, 5); });
+  const hash = await job.hash;
+  if (hash === null) return new Uint8Array();
   await taking(job, job.upTo, (take) =>
     read(file, job.upTo, file.size, (bytes) => {
       take(bytes);
@@ -123,7 +127,7 @@ async function wholeHash(id: number, file: Blob): Promise<Uint8Array<ArrayBuffer
     }));
   if (jobs.get(id) !== job || job.upTo !== file.size) return null;
   jobs.delete(id);
-  return job.hash.digest();
+  return new Uint8Array(hash.digest("binary"));
 }
 
 scope.onmessage = ({ data }) => {

@@ -19,7 +19,7 @@ import type { Incoming, LocalFile, UploadedFile, UploadPhase, UploadTarget, Uplo
 
 export type UploadApi = Client<typeof UploadService>;
 
-/** Computes the SHA-256 of a file, elsewhere than where the page is drawn. */
+/** Computes the SHA-256 of a file, elsewhere than where the page is drawn. Empty where that is not possible. */
 export type Hash = (file: LocalFile, signal: AbortSignal) => Promise<Uint8Array<ArrayBuffer>>;
 
 export interface TaskServices {

@@ -6,12 +6,12 @@ import { localLine } from "../../src/rpc/wire.ts";
 import { createApp, type App } from "../../src/state/app.ts";
 import { LiveHub } from "../../src/state/live-hub.ts";
 import type { Address } from "../../src/state/router.ts";
-import { Sha256 } from "../../src/state/sha256.ts";
 import type { KeyStore } from "../../src/state/storage.ts";
 import type { Chat, ChatState, MessageView } from "../../src/state/types.ts";
 import type { Hash } from "../../src/state/upload-task.ts";
 import type { TestServer } from "./server.ts";
 import { certain, TestClock, TestFrames, settle, until } from "./time.ts";
+import { digestOf } from "./upload-service.ts";
 
 /** The storage of one browser; each tab hears of what the others change. */
 export class TestStorage {
@@ -153,11 +153,7 @@ export function textOf(view: MessageView | undefined): string {
 export class Browser {
   readonly storage = new TestStorage();
   /** In this thread: what it costs is not what is tested. */
-  hash: Hash = async (file) => {
-    const hash = new Sha256();
-    hash.update(new Uint8Array(await file.slice(0, file.size).arrayBuffer()));
-    return hash.digest();
-  };
+  hash: Hash = async (file) => digestOf(new Uint8Array(await file.slice(0, file.size).arrayBuffer()));
   hub: LiveHub;
 
   constructor(
