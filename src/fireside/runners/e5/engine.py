@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fireside.core.errors import DeadlineExceededError, InvalidArgumentError, UnavailableError
+from fireside.runners.child_process import StartError
 from fireside.runners.e5.frames import Asked
-from fireside.runners.e5.process import E5Process, StartError
+from fireside.runners.e5.process import E5Process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

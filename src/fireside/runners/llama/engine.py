@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fireside.core.errors import DeadlineExceededError, FiresideError, UnavailableError
-from fireside.runners.llama.process import LlamaProcess, Settings, StartError
+from fireside.runners.child_process import StartError
+from fireside.runners.llama.process import LlamaProcess, Settings
 from fireside.runners.llama.slots import Slots
 from fireside.runners.llama.weight_files import Verdict, Weights, check
 
