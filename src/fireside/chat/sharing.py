@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -17,15 +16,13 @@ from fireside.core.errors import (
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
-    ResourceExhaustedError,
 )
 from fireside.core.ids import new_id
-from fireside.gen.v1 import account_pb2, policy_pb2, share_pb2
+from fireside.gen.v1 import policy_pb2, share_pb2
 from fireside.gen.v1.account_event_pb2 import AccountEvent
 from fireside.gen.v1.share_pb2 import Share
-from fireside.identity import audit, tokens
-from fireside.identity.buckets import Buckets
-from fireside.store import accounts, conversations, generations, groups, shares
+from fireside.identity import recipients, tokens
+from fireside.store import conversations, generations, shares
 from fireside.store.records import timestamp_of
 
 if TYPE_CHECKING:
@@ -49,8 +46,6 @@ LinkSharing: TypeAlias = "Callable[[], policy_pb2.LinkSharing]"
 MOST: Final = 500
 """The most shares of one conversation."""
 
-# Addresses without an account that one account may try: 20, then one a minute.
-_MISSES, _MISS_SECONDS = 20, 60.0
 _SWEPT_AT_ONCE = 50
 _LOOK_SECONDS = 30.0
 _RETRY_SECONDS = 2.0
@@ -80,7 +75,7 @@ class Sharing:
         self._engine = engine
         self._feed = feed
         self._link_sharing = link_sharing
-        self._misses = Buckets(_MISSES, _MISS_SECONDS, time.monotonic)
+        self._misses = recipients.Misses()
         self._sooner = asyncio.Event()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -102,21 +97,13 @@ class Sharing:
             policy_pb2.LINK_SHARING_ANYONE,
         ):
             raise PermissionDeniedError("LINKS_OFF", "This server allows no links; share with people by their address.")
-        if gift.email and (wait := self._misses.wait(principal.id)):
-            raise ResourceExhaustedError(
-                "TOO_MANY_ADDRESSES", "Too many addresses had no account here; wait a while.", retry_after=wait
-            )
         token = tokens.new_token(LINK_PREFIX) if gift.link else ""
 
         async def body(tx: Tx) -> tuple[Share, list[News]]:
             return await _write_share(tx, principal, origin, gift, token)
 
-        try:
+        with self._misses.counting(principal, gift.email):
             share, news = await self._db.write(body)
-        except NotFoundError as error:
-            if error.reason == "ACCOUNT_NOT_FOUND":
-                self._misses.take(principal.id)
-            raise
         self._tell(share.conversation_id, news)
         if share.HasField("expire_time"):
             self._sooner.set()
@@ -127,7 +114,7 @@ class Sharing:
 
         async def body(tx: Tx) -> tuple[list[Share], list[Group]]:
             await _own(tx, principal, conversation_id)
-            return await shares.of_conversation(tx, conversation_id), await _groups_of(tx, principal)
+            return await shares.of_conversation(tx, conversation_id), await recipients.groups_of(tx, principal)
 
         return await self._db.read(body)
 
@@ -139,7 +126,7 @@ class Sharing:
             found = share and await conversations.find(tx, share.conversation_id)
             if not share or not found or found[0] != principal.id:
                 raise NotFoundError("SHARE_NOT_FOUND", "There is no such share; it may have ended already.")
-            await _record(tx, "share.deleted", principal, origin, share)
+            await recipients.record(tx, "share.deleted", principal, origin, share, share.conversation_id)
             return share, await _end(tx, share)
 
         share, news = await self._db.write(body)
@@ -159,7 +146,7 @@ class Sharing:
                 raise FailedPreconditionError(
                     "SHARED_WITH_GROUP", "It was shared with a group of yours; its owner or an admin can change that."
                 )
-            await _record(tx, "share.deleted", principal, origin, share)
+            await recipients.record(tx, "share.deleted", principal, origin, share, share.conversation_id)
             return await _end(tx, share)
 
         self._tell(conversation_id, await self._db.write(body))
@@ -194,8 +181,8 @@ class Sharing:
 
 
 def _check(gift: Gift) -> None:
-    if not gift.link and gift.role not in (share_pb2.SHARE_ROLE_VIEWER, share_pb2.SHARE_ROLE_EDITOR):
-        raise InvalidArgumentError("ROLE_INVALID", "Share to view or to edit; an owner stays the only one.")
+    if not gift.link:
+        recipients.check_role(gift.role)
     if gift.end_us is not None and gift.end_us <= now_us():
         raise InvalidArgumentError("EXPIRE_TIME_PAST", "A share ends in the future: choose a later time.")
 
@@ -205,12 +192,6 @@ async def _own(tx: Tx, principal: Principal, conversation_id: str) -> Conversati
     if conversation is None:
         raise access.no_conversation(conversation_id)
     return conversation
-
-
-async def _groups_of(tx: Tx, principal: Principal) -> list[Group]:
-    if principal.role == account_pb2.ACCOUNT_ROLE_ADMIN:
-        return await groups.every(tx)
-    return await groups.of_account(tx, principal.id)
 
 
 async def _write_share(
@@ -227,7 +208,7 @@ async def _write_share(
         conversation.shared = True
         conversation = await conversations.update(tx, principal.id, conversation)
         updated = [AccountEvent(conversation_updated=conversation)]
-    await _record(tx, "share.created", principal, origin, stored)
+    await recipients.record(tx, "share.created", principal, origin, stored, conversation.id)
     after = await shares.audience(tx, conversation.id)
     running = await generations.running(tx, principal.id)
     begun = [AccountEvent(generation_started=g.record) for g in running if g.record.conversation_id == conversation.id]
@@ -249,27 +230,16 @@ async def _share_of(tx: Tx, principal: Principal, gift: Gift) -> Share:
     share.create_time.FromMicroseconds(now_us())
     if gift.end_us is not None:
         share.expire_time.CopyFrom(timestamp_of(gift.end_us))
-    if gift.email:
-        account = await accounts.by_email(tx, gift.email)
-        if account is None or account.state != account_pb2.ACCOUNT_STATE_ACTIVE:
-            raise NotFoundError(
-                "ACCOUNT_NOT_FOUND", "Nobody with this address has an account here; an admin can invite them."
-            )
-        if account.id == principal.id:
-            raise InvalidArgumentError("SHARE_WITH_SELF", "It is yours already: share it with somebody else.")
-        share.account_id = account.id
-    elif gift.group_id:
-        if gift.group_id not in {group.id for group in await _groups_of(tx, principal)}:
-            raise groups.no_group(gift.group_id)
-        share.group_id = gift.group_id
-    else:
+    if gift.link:
         share.link, share.role = True, share_pb2.SHARE_ROLE_VIEWER
+    else:
+        await recipients.name_recipient(tx, principal, share, email=gift.email, group_id=gift.group_id)
     return share
 
 
 async def _end(tx: Tx, share: Share) -> list[News]:
     """Removes a share, and tells whoever had access by it. Nothing if somebody else has removed it."""
-    recipients = await shares.recipients(tx, share)
+    had = await shares.recipients(tx, share)
     if not await shares.delete(tx, share.id):
         return []
     found = await conversations.find(tx, share.conversation_id)
@@ -283,7 +253,7 @@ async def _end(tx: Tx, share: Share) -> list[News]:
         if not conversation.HasField("delete_time"):
             events[owner] = [AccountEvent(conversation_updated=conversation)]
     after = await shares.audience(tx, conversation.id)
-    for account_id in recipients:
+    for account_id in had:
         if account_id in after.roles:
             changed = AccountEvent(conversation_updated=conversation)
             events[account_id] = [after.shown(account_id, changed)]
@@ -302,11 +272,3 @@ async def _write_each(tx: Tx, conversation_id: str, events: dict[str, list[Accou
     await tx.notify(notes.ACCESS, conversation_id)
     # In the order of write_news.
     return [news for name in sorted(events) if events[name] for news in await write_news(tx, name, *events[name])]
-
-
-async def _record(tx: Tx, action: str, principal: Principal, origin: Origin, share: Share) -> None:
-    kind = share.WhichOneof("recipient") or "link"
-    who = "whoever has the link" if kind == "link" else str(getattr(share, kind))
-    role = share_pb2.ShareRole.Name(share.role).removeprefix("SHARE_ROLE_").lower()
-    details = {"with": f"{kind.removesuffix('_id')} {who}" if kind != "link" else who, "role": role, "share": share.id}
-    await audit.record(tx, action, actor=principal, origin=origin, target=(share.conversation_id, ""), details=details)

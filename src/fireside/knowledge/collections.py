@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,16 +13,14 @@ from fireside.core.errors import (
     FailedPreconditionError,
     InvalidArgumentError,
     NotFoundError,
-    ResourceExhaustedError,
 )
 from fireside.core.finishing import Finishing
 from fireside.core.ids import new_id
-from fireside.gen.v1 import account_pb2, share_pb2
+from fireside.gen.v1 import share_pb2
 from fireside.gen.v1.collection_pb2 import Collection, CollectionShare
-from fireside.identity import audit
-from fireside.identity.buckets import Buckets
+from fireside.identity import audit, recipients
 from fireside.knowledge import access
-from fireside.store import accounts, collection_shares, collections, document_removal, groups
+from fireside.store import collection_shares, collections, document_removal
 from fireside.store.records import timestamp_of
 
 if TYPE_CHECKING:
@@ -45,9 +42,6 @@ MOST_SHARES: Final = 500
 MOST_COLLECTIONS: Final = 2000
 """The most of one account."""
 
-# Addresses without an account that one account may try: 20, then one a minute.
-_MISSES, _MISS_SECONDS = 20, 60.0
-
 
 @dataclass(frozen=True, slots=True)
 class Gift:
@@ -68,7 +62,7 @@ class Collections:
         self._changes = changes
         self._purging = purging
         self._heard = heard
-        self._misses = Buckets(_MISSES, _MISS_SECONDS, time.monotonic)
+        self._misses = recipients.Misses()
         self._finishing = Finishing()
 
     async def aclose(self) -> None:
@@ -170,10 +164,6 @@ class Collections:
     async def share(self, principal: Principal, origin: Origin, gift: Gift) -> CollectionShare:
         """Gives access, or changes it. Errors as CollectionService.ShareCollection says."""
         _check(gift)
-        if gift.email and (wait := self._misses.wait(principal.id)):
-            raise ResourceExhaustedError(
-                "TOO_MANY_ADDRESSES", "Too many addresses had no account here; wait a while.", retry_after=wait
-            )
 
         async def body(tx: Tx) -> tuple[CollectionShare, Told]:
             standing, _ = await access.collection(tx, principal, gift.collection_id)
@@ -183,18 +173,14 @@ class Collections:
                     "TOO_MANY_SHARES", f"A collection has at most {MOST_SHARES} shares; end some first."
                 )
             stored = await collection_shares.put(tx, await _share_of(tx, principal, gift))
-            await _record(tx, "collection_share.created", principal, origin, stored)
+            await recipients.record(tx, "collection_share.created", principal, origin, stored, gift.collection_id)
             roles = await collection_shares.audience(tx, gift.collection_id)
             told = await collection_shares.tell_changed(tx, gift.collection_id, roles)
             listed = await collection_shares.of_collection(tx, gift.collection_id)
             return next((item for item in listed if item.id == stored.id), stored), told
 
-        try:
+        with self._misses.counting(principal, gift.email):
             return await self._write(gift.collection_id, body)
-        except NotFoundError as error:
-            if error.reason == "ACCOUNT_NOT_FOUND":
-                self._misses.take(principal.id)
-            raise
 
     async def shares(self, principal: Principal, collection_id: str) -> tuple[list[CollectionShare], list[Group]]:
         """Who has access, and the groups that the caller can share with. NotFoundError, PermissionDeniedError."""
@@ -202,7 +188,7 @@ class Collections:
         async def body(tx: Tx) -> tuple[list[CollectionShare], list[Group]]:
             standing, _ = await access.collection(tx, principal, collection_id)
             standing.require_owner()
-            return await collection_shares.of_collection(tx, collection_id), await _groups_of(tx, principal)
+            return await collection_shares.of_collection(tx, collection_id), await recipients.groups_of(tx, principal)
 
         return await self._db.read(body)
 
@@ -216,7 +202,7 @@ class Collections:
                 raise NotFoundError("SHARE_NOT_FOUND", "There is no such share; it may have ended already.")
             before = await collection_shares.audience(tx, share.collection_id)
             await collection_shares.delete(tx, share_id)
-            await _record(tx, "collection_share.deleted", principal, origin, share)
+            await recipients.record(tx, "collection_share.deleted", principal, origin, share, share.collection_id)
             told = await collection_shares.tell_removed(tx, share.collection_id, list(before))
             roles = await collection_shares.audience(tx, share.collection_id)
             return share.collection_id, told + await collection_shares.tell_changed(tx, share.collection_id, roles)
@@ -278,37 +264,11 @@ def _name_taken() -> AlreadyExistsError:
 def _check(gift: Gift) -> None:
     if not gift.email and not gift.group_id:
         raise InvalidArgumentError("RECIPIENT_MISSING", "Say with whom to share: an address or a group.")
-    if gift.role not in (share_pb2.SHARE_ROLE_VIEWER, share_pb2.SHARE_ROLE_EDITOR):
-        raise InvalidArgumentError("ROLE_INVALID", "Share to view or to edit; an owner stays the only one.")
-
-
-async def _groups_of(tx: Tx, principal: Principal) -> list[Group]:
-    if principal.role == account_pb2.ACCOUNT_ROLE_ADMIN:
-        return await groups.every(tx)
-    return await groups.of_account(tx, principal.id)
+    recipients.check_role(gift.role)
 
 
 async def _share_of(tx: Tx, principal: Principal, gift: Gift) -> CollectionShare:
     share = CollectionShare(id=new_id(), collection_id=gift.collection_id, role=gift.role)
     share.create_time.FromMicroseconds(now_us())
-    if gift.email:
-        account = await accounts.by_email(tx, gift.email)
-        if account is None or account.state != account_pb2.ACCOUNT_STATE_ACTIVE:
-            raise NotFoundError(
-                "ACCOUNT_NOT_FOUND", "Nobody with this address has an account here; an admin can invite them."
-            )
-        if account.id == principal.id:
-            raise InvalidArgumentError("SHARE_WITH_SELF", "It is yours already: share it with somebody else.")
-        share.account_id = account.id
-    else:
-        if gift.group_id not in {group.id for group in await _groups_of(tx, principal)}:
-            raise groups.no_group(gift.group_id)
-        share.group_id = gift.group_id
+    await recipients.name_recipient(tx, principal, share, email=gift.email, group_id=gift.group_id)
     return share
-
-
-async def _record(tx: Tx, action: str, principal: Principal, origin: Origin, share: CollectionShare) -> None:
-    kind = share.WhichOneof("recipient") or "account_id"
-    role = share_pb2.ShareRole.Name(share.role).removeprefix("SHARE_ROLE_").lower()
-    details = {"with": f"{kind.removesuffix('_id')} {getattr(share, kind)}", "role": role, "share": share.id}
-    await audit.record(tx, action, actor=principal, origin=origin, target=(share.collection_id, ""), details=details)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from fireside.gen.v1.account_event_pb2 import AccountEvent
-from fireside.gen.v1.account_pb2 import Account
 from fireside.gen.v1.collection_pb2 import Collection, CollectionShare
-from fireside.gen.v1.group_pb2 import Group
 from fireside.gen.v1.share_pb2 import SHARE_ROLE_OWNER
-from fireside.store import account_events, collections
-from fireside.store.records import bytes_of, int_of, str_of, timestamp_of, us_of
+from fireside.store import account_events, collections, shares
+from fireside.store.records import int_of, str_of, timestamp_of, us_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,16 +56,7 @@ async def of_collection(tx: Tx, collection_id: str) -> list[CollectionShare]:
         " WHERE s.collection_id = $1 ORDER BY s.create_time, s.id",
         collection_id,
     )
-    found: list[CollectionShare] = []
-    for *columns, account, group in rows:
-        share = _loaded(columns)
-        if account is not None:
-            person = Account.FromString(bytes_of(account))
-            share.name, share.email = person.name, person.email
-        if group is not None:
-            share.name = Group.FromString(bytes_of(group)).name
-        found.append(share)
-    return found
+    return [shares.named(_loaded(columns), account, group) for *columns, account, group in rows]
 
 
 async def of_account(tx: Tx, account_id: str) -> list[str]:

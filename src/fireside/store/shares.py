@@ -6,11 +6,12 @@ A share ends when it is deleted or its time is over; one that is over counts for
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from fireside.core.clock import now_us
 from fireside.gen.v1.account_event_pb2 import AccountEvent
 from fireside.gen.v1.account_pb2 import Account
+from fireside.gen.v1.collection_pb2 import CollectionShare
 from fireside.gen.v1.group_pb2 import Group
 from fireside.gen.v1.share_pb2 import Share, ShareRole
 from fireside.store import account_events, conversations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from fireside.gen.v1.conversation_pb2 import Conversation
     from fireside.store.tx import Row, Tx, Value
+
+_AnyShare = TypeVar("_AnyShare", Share, CollectionShare)
 
 _COLUMNS = "s.id, s.conversation_id, s.account_id, s.group_id, s.token_hash, s.role, s.create_time, s.expire_time"
 _GIVEN = "SELECT s.conversation_id, s.role FROM"
@@ -112,16 +115,7 @@ async def of_conversation(tx: Tx, conversation_id: str) -> list[Share]:
         conversation_id,
         now_us(),
     )
-    found: list[Share] = []
-    for *columns, account, group in rows:
-        share = _loaded(columns)
-        if account is not None:
-            person = Account.FromString(bytes_of(account))
-            share.name, share.email = person.name, person.email
-        if group is not None:
-            share.name = Group.FromString(bytes_of(group)).name
-        found.append(share)
-    return found
+    return [named(_loaded(columns), account, group) for *columns, account, group in rows]
 
 
 async def count(tx: Tx, conversation_id: str) -> int:
@@ -312,6 +306,16 @@ async def lost(tx: Tx, conversation_ids: Sequence[str], account_ids: Sequence[st
             if not own and await access(tx, account_id, conversation_id) is None:
                 event = AccountEvent(conversation_deleted=conversation_id)
                 await account_events.append(tx, account_id, event)
+
+
+def named(share: _AnyShare, account: Value, group: Value) -> _AnyShare:
+    """Fills in whom a share is for, by the record of the account or of the group."""
+    if account is not None:
+        person = Account.FromString(bytes_of(account))
+        share.name, share.email = person.name, person.email
+    if group is not None:
+        share.name = Group.FromString(bytes_of(group)).name
+    return share
 
 
 def show(conversation: Conversation, role: int, owner_name: str) -> Conversation:
