@@ -1,7 +1,7 @@
 // What the views of the library see: collections, their documents, what a search finds. Loaded with them.
 
 import type { Outcome } from "./admin-types.ts";
-import type { ShareRoleName, ShareView } from "./sharing-types.ts";
+import type { ShareRoleName, SharesState } from "./sharing-types.ts";
 import type { AccessName, AppError, Readable } from "./types.ts";
 
 export interface CollectionView {
@@ -143,16 +143,8 @@ export interface KnowledgeSearch extends Readable<SearchState> {
   again(): void;
 }
 
-export interface CollectionSharesState {
-  readonly phase: "loading" | "ready" | "failed";
-  readonly error: AppError | null;
-  readonly shares: readonly ShareView[];
-  /** Groups that it can be shared with. */
-  readonly groups: readonly { readonly id: string; readonly name: string }[];
-}
-
-/** Who has access to one collection of the reader's own. */
-export interface CollectionShares extends Readable<CollectionSharesState> {
+/** Who has access to one collection of the reader's own. There are no links. Verbs never throw. */
+export interface CollectionShares extends Readable<SharesState> {
   reload(): void;
   addPerson(email: string, role: ShareRoleName): Promise<Outcome<null>>;
   addGroup(groupId: string, role: ShareRoleName): Promise<Outcome<null>>;

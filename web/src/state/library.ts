@@ -143,7 +143,7 @@ export class CollectionLibrary extends Store<CollectionsState> implements Librar
   }
 
   shares(id: string): CollectionShares {
-    return new SharesOfCollection({ api: this.#collections, caller: this.#caller }, id);
+    return new SharesOfCollection(this.#collections, this.#caller, id);
   }
 
   // ---- what happens elsewhere ----
