@@ -1,22 +1,14 @@
 // Uploads over the server in memory: what is sent, what is not, and what breaks nothing.
-import { crc32 as zlibCrc32 } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { crc32 } from "../../src/state/crc32.ts";
-import { newId } from "../../src/state/ids.ts";
-import { LEAST_PIECE, Pace, Rate, timeLeft } from "../../src/state/upload-pace.ts";
-import { markOf } from "../../src/state/upload-registry.ts";
 import type { LocalFile, Uploads, UploadView } from "../../src/state/upload-types.ts";
 import { refusal } from "./auth-service.ts";
-import { Browser, type Tab } from "./browser.ts";
-import { TestServer } from "./server.ts";
+import type { Browser, Tab } from "./browser.ts";
+import type { TestServer } from "./server.ts";
 import { settle, until } from "./time.ts";
+import { added, ATTACHED, fileOf, LIBRARY, openUploads, PIECE, reached, viewOf } from "./upload-rig.ts";
 import { digestOf } from "./upload-service.ts";
-
-const PIECE = LEAST_PIECE;
-const LIBRARY = { collectionId: "0199aaaa-0000-7000-8000-000000000001" };
-const ATTACHED = { collectionId: "" };
 
 let server: TestServer;
 let browser: Browser;
@@ -24,46 +16,16 @@ let tab: Tab;
 let uploads: Uploads;
 
 beforeEach(async () => {
-  server = new TestServer();
-  server.auth.add("ann", "Ann");
-  server.auth.signedIn = "ann";
-  browser = new Browser(server);
-  tab = await browser.open();
-  uploads = await tab.app.state.uploads();
+  ({ server, browser, tab, uploads } = await openUploads());
 });
 
 afterEach(() => {
   browser.close();
 });
 
-/** Bytes that are other at each place. */
-function bytesOf(size: number, seed = 1): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: size }, (_, at) => ((at + seed) * 2_654_435_761) >>> 13);
-}
-
-function fileOf(name: string, size: number, seed = 1, type = "text/plain"): LocalFile & { readonly bytes: Uint8Array } {
-  const bytes = bytesOf(size, seed);
-  return {
-    name, size, type, bytes, lastModified: 1_700_000_000_000,
-    slice: (start, end) => ({ arrayBuffer: () => Promise.resolve(bytes.slice(start, end).buffer) }),
-  };
-}
-
-function add(file: LocalFile, target = LIBRARY, folder = ""): string {
-  return uploads.add([{ file, folder }], target)[0] ?? "";
-}
-
-const view = (id: string): UploadView => {
-  const found = uploads.item(id);
-  if (found === null) throw new Error("no such upload");
-  return found;
-};
-
-async function reaches(id: string, phase: UploadView["phase"]): Promise<UploadView> {
-  await until(() => view(id).phase === phase, `${phase} (instead of ${view(id).phase})`);
-  return view(id);
-}
-
+const add = (file: LocalFile, target = LIBRARY, folder = ""): string => added(uploads, file, target, folder);
+const view = (id: string): UploadView => viewOf(uploads, id);
+const reaches = (id: string, phase: UploadView["phase"]): Promise<UploadView> => reached(uploads, id, phase);
 const calls = (method: string): number => server.calls.filter((call) => call === method).length;
 
 describe("a file", () => {
@@ -275,178 +237,5 @@ describe("the person", () => {
     await settle();
     uploads.resumeAll();
     await until(() => ids.every((id) => view(id).phase === "done"), "all done");
-  });
-});
-
-describe("another page", () => {
-  const begun = async (file: LocalFile): Promise<void> => {
-    server.uploads.lose = (append) => {
-      if (append === 1) server.down = true;
-      return "";
-    };
-    await reaches(add(file), "waiting");
-  };
-
-  const reload = async (): Promise<void> => {
-    tab.app.live.leave();
-    server.uploads.lose = () => "";
-    server.down = false;
-    tab = await browser.open();
-    uploads = await tab.app.state.uploads();
-  };
-
-  test("finds what was not finished and goes on by the same file", async () => {
-    const file = fileOf("a.txt", 5 * PIECE);
-    await begun(file);
-    await reload();
-    uploads.look();
-    await until(() => uploads.get().unfinished.length === 1, "the unfinished");
-    expect(uploads.get().unfinished).toMatchObject([{ name: "a.txt", size: file.size, sent: 2 * PIECE, here: true, collectionId: LIBRARY.collectionId }]);
-    const id = uploads.get().unfinished[0]?.id ?? "";
-    expect(uploads.goOn(id, fileOf("other.txt", 5 * PIECE))).toBe(false);
-    expect(uploads.goOn(id, fileOf("a.txt", 4 * PIECE))).toBe(false);
-    expect(uploads.goOn(id, file)).toBe(true);
-    expect(uploads.get().unfinished).toEqual([]);
-    await until(() => uploads.get().items[0]?.phase === "done", "the end");
-    expect(server.uploads.received).toBe(file.size);
-  });
-
-  test("goes on without being asked when the same file is added", async () => {
-    const file = fileOf("a.txt", 5 * PIECE);
-    await begun(file);
-    await reload();
-    await reaches(add(file), "done");
-    expect(server.uploads.received).toBe(file.size);
-    expect(server.uploads.finished.size).toBe(1);
-  });
-
-  test("does not fight with one that goes on with it", async () => {
-    const file = fileOf("a.txt", 5 * PIECE);
-    const release = server.hold("appendUpload");
-    const first = add(file);
-    await reaches(first, "sending");
-    const other = await browser.open();
-    const theirs = await other.app.state.uploads();
-    theirs.look();
-    await browser.clock.pass(1_000);
-    expect(theirs.get().unfinished).toEqual([]);
-    const [id = ""] = theirs.add([{ file, folder: "" }], LIBRARY);
-    await browser.clock.pass(1_000);
-    expect(theirs.item(id)?.phase).toBe("elsewhere");
-    release();
-    await reaches(first, "done");
-  });
-
-  test("takes over when asked, and the one before lets go", async () => {
-    const file = fileOf("a.txt", 5 * PIECE);
-    const release = server.hold("appendUpload");
-    const first = add(file);
-    await reaches(first, "sending");
-    const theirs = await (await browser.open()).app.state.uploads();
-    const [id = ""] = theirs.add([{ file, folder: "" }], LIBRARY);
-    await browser.clock.pass(1_000);
-    server.refuse("appendUpload", Code.Aborted, "taken", (error) => Object.assign(error, { details: refusal(Code.Aborted, "UPLOAD_TAKEN_OVER").details }));
-    release();
-    await reaches(first, "elsewhere");
-    theirs.resume(id);
-    await until(() => theirs.item(id)?.phase === "done", "the end");
-    expect(view(first).phase).toBe("elsewhere");
-  });
-
-  test("does not show what another device sends now", async () => {
-    const there = { id: newId(), name: "there.txt", size: 10, collectionId: LIBRARY.collectionId };
-    server.uploads.put(there, new Uint8Array(4));
-    uploads.look();
-    await settle();
-    server.uploads.put(there, new Uint8Array(6));
-    await browser.clock.pass(6_000);
-    expect(uploads.get().unfinished).toEqual([]);
-    uploads.look();
-    await browser.clock.pass(6_000);
-    expect(uploads.get().unfinished).toMatchObject([{ sent: 6 }]);
-  });
-
-  test("gives up what it does not want", async () => {
-    server.uploads.put({ id: newId(), name: "old.txt", size: 10, collectionId: LIBRARY.collectionId }, new Uint8Array(4));
-    uploads.look();
-    await browser.clock.pass(6_000);
-    await until(() => uploads.get().unfinished.length === 1, "the unfinished");
-    expect(uploads.get().unfinished[0]).toMatchObject({ here: false, sent: 4 });
-    uploads.discard(uploads.get().unfinished[0]?.id ?? "");
-    expect(uploads.get().unfinished).toEqual([]);
-    await until(() => server.uploads.uploads.size === 0, "the call");
-  });
-
-  test("begins anew when what was there is of another file", async () => {
-    const file = fileOf("a.txt", 2 * PIECE);
-    server.uploads.put({ id: newId(), name: "a.txt", size: file.size, collectionId: LIBRARY.collectionId, fingerprint: markOf(file) }, new Uint8Array(PIECE));
-    uploads.look();
-    await browser.clock.pass(6_000);
-    await until(() => uploads.get().unfinished.length === 1, "the unfinished");
-    const done = await reaches(add(file), "done");
-    expect(server.uploads.finished.get(done.file?.fileId ?? "")?.file?.sha256).toEqual(digestOf(file.bytes));
-    expect(server.uploads.received).toBe(3 * PIECE);
-  });
-
-  test("begins anew when the server has forgotten it", async () => {
-    const file = fileOf("a.txt", 4 * PIECE);
-    await begun(file);
-    server.uploads.uploads.clear();
-    await reload();
-    await reaches(add(file), "done");
-  });
-
-  test("keeps nothing of who signed out", async () => {
-    await begun(fileOf("a.txt", 4 * PIECE));
-    server.down = false;
-    await tab.app.session.signOut();
-    expect([...browser.storage.values.keys()].filter((key) => key.includes("fireside.upload."))).toEqual([]);
-  });
-});
-
-describe("the pace", () => {
-  test("grows while all is well, and shrinks by a cut, once for all that were hit", () => {
-    const pace = new Pace(1 << 20, 4 << 20);
-    for (let i = 0; i < 6; i += 1) pace.arrived(pace.size, 50);
-    expect(pace.size).toBe(4 << 20);
-    pace.cut(10_000);
-    pace.cut(10_100);
-    expect(pace.size).toBe(2 << 20);
-    for (let i = 0; i < 6; i += 1) pace.arrived(pace.size, 50);
-    expect(pace.size).toBe(2 << 20);
-    for (let i = 0; i < 12; i += 1) pace.arrived(pace.size, 50);
-    expect(pace.size).toBe(4 << 20);
-    for (let i = 0; i < 20; i += 1) pace.cut(20_000 + i * 2_000);
-    expect(pace.size).toBe(LEAST_PIECE);
-  });
-
-  test("shrinks on a slow line, and takes no small rest for a fast one", () => {
-    const pace = new Pace(1 << 20, 4 << 20);
-    pace.arrived(1 << 20, 3_000);
-    expect(pace.size).toBe(1 << 19);
-    for (let i = 0; i < 9; i += 1) pace.arrived(100, 5);
-    expect(pace.size).toBe(1 << 19);
-  });
-
-  test("is told as bytes a second and time left", () => {
-    const rate = new Rate();
-    rate.begin(0);
-    for (let ms = 100; ms <= 5_000; ms += 100) rate.arrived(1_000, ms);
-    expect(rate.of(5_000)).toBeCloseTo(10_000, 0);
-    for (let ms = 5_100; ms <= 20_000; ms += 100) rate.arrived(2_000, ms);
-    expect(rate.of(20_000)).toBeGreaterThan(19_000);
-    expect(rate.of(40_000)).toBe(0);
-    expect(timeLeft(20_000, 10_000)).toBe(2_000);
-    expect(timeLeft(1, 0)).toBeNull();
-  });
-});
-
-describe("sums", () => {
-  test("are those of everybody else, whatever the pieces", () => {
-    for (const size of [0, 1, 15, 16, 55, 56, 63, 64, 65, 119, 128, 1_000, 70_001]) {
-      const bytes = bytesOf(size, size + 3);
-      expect(crc32(bytes), String(size)).toBe(zlibCrc32 === undefined ? crc32(bytes) : zlibCrc32(bytes));
-    }
-    expect(crc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
   });
 });
