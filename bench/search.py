@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import uvloop
 
-from bench.library import Base, fill_postgres, fill_sqlite, made, make_graph, real, server
+from bench.library import Base, fill_postgres, fill_sqlite, made, make_lists, real, server
 from bench.retrieval.corpus import CACHE
 from bench.retrieval.embedded import open_embedder
 from bench.retrieval.questions import load
@@ -167,8 +167,8 @@ async def postgres(url: str, base: Base, count: int, questions: Sequence[str]) -
     started, collection_id = time.monotonic(), new_id()
     await fill_postgres(url, base, count, collection_id)
     print(f"loaded {count} in {time.monotonic() - started:.0f} s", flush=True)
-    took = await make_graph(url, base, count, collection_id)
-    print(f"the graph of {count} took {took:.0f} s", flush=True)
+    took = await make_lists(url, base, count, collection_id)
+    print(f"the lists of {count} took {took:.0f} s", flush=True)
     db = await open_database(url, StoreOptions(timeout=120.0))
     index = PgVectorIndex(db)
     await measure(Stage("postgresql with pgvector", db, index, base, count, collection_id), questions)

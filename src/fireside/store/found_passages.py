@@ -23,7 +23,7 @@ from fireside.store.chunks import chunks, marks
 from fireside.store.records import bytes_of, int_of, str_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from fireside.store.tx import Tx, Value
 
@@ -160,15 +160,15 @@ async def read(tx: Tx, account_id: str, ids: Sequence[int], areas: Sequence[Area
     parts = {area.document_id for area in areas if area.document_id}
     found: dict[int, Passage] = {}
     for start in range(0, len(ids), _AT_ONCE):
-        for some in chunks(ids[start : start + _AT_ONCE]):
+        for which, args in _some(tx, "c.id", 3, ids[start : start + _AT_ONCE]):
             rows = await tx.fetch(
                 "SELECT c.id, c.scope, c.version, c.ordinal, c.record, d.id, d.collection_id, d.record, v.file_id"  # noqa: S608
                 " FROM chunks c JOIN documents d ON d.id = c.document_id"
                 " JOIN document_versions v ON v.document_id = c.document_id AND v.version = c.version"
-                f" WHERE c.id IN ({marks(3, len(some))}) AND c.version = {_SEARCHED} AND {_READABLE} AND $2 > 0",
+                f" WHERE {which} AND c.version = {_SEARCHED} AND {_READABLE} AND $2 > 0",
                 account_id,
                 now_us(),
-                *some,
+                *args,
             )
             for chunk_id, scope, version, ordinal, record, document_id, collection_id, document, file_id in rows:
                 if scope not in whole and document_id not in parts:
@@ -180,6 +180,18 @@ async def read(tx: Tx, account_id: str, ids: Sequence[int], areas: Sequence[Area
                 passage.name, passage.media_type = shown.name, shown.media_type
                 found[int_of(chunk_id)] = passage
     return found
+
+
+def _some(tx: Tx, column: str, first: int, ids: Sequence[int]) -> Iterator[tuple[str, Sequence[Value]]]:
+    """Conditions that a column is one of these numbers, and their arguments, which are numbered from `first` on.
+
+    Together they say what is asked: PostgreSQL takes any number in one statement.
+    """
+    if tx.dialect == "postgresql":
+        yield f"{column} = ANY(${first}::text::bigint[])", ["{" + ",".join(map(str, ids)) + "}"]
+        return
+    for some in chunks(ids):
+        yield f"{column} IN ({marks(first, len(some))})", some
 
 
 def _is_of(media_type: str, wanted: Sequence[str]) -> bool:

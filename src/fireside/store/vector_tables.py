@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fireside.core.errors import FiresideError
+from fireside.store import vectors as stored
 from fireside.store.chunks import chunks, marks
 from fireside.store.passages import listed
 from fireside.store.records import bytes_of, int_of, str_of
+from fireside.store.vector_lists import FEWEST, probes
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +31,17 @@ if TYPE_CHECKING:
 _LOCK: Final = "SELECT pg_advisory_xact_lock(0x766563746f72)"
 _PAGE: Final = 256
 _WHOLE: Final = "whole"
-# So many vectors in the scopes of a search are all looked at, which takes less than a walk through the graph that most lead out of.
-_ALL_LOOKED_AT: Final = 10_000
 _LONGEST_HALFVEC: Final = 4_000
-GRAPH: Final = "WITH (m = 24, ef_construction = 128)"
-"""Of 150,000 vectors 0.989 of the true ten are found with it, 0.977 with pgvector's defaults; it takes twice the time to make."""
+# Where most of what is near is in other scopes, so many lists are looked at before all of the scopes is.
+_MOST_PROBES: Final = 256
 
-# Candidates that a walk keeps: twice as many find little more of so many, but do of a million.
-_EFFORT: Final = 600
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a table is filled: with all of this scope (in it, up to this chunk) and of the scopes before it."""
+
+    scope: str = ""
+    chunk_id: int = 0
 
 
 async def available(db: Database) -> bool:
@@ -63,6 +68,22 @@ async def available(db: Database) -> bool:
     return bool(rows)
 
 
+async def prepare(db: Database, model: str, size: int) -> tuple[bool, bool]:
+    """Makes the table of a model if there is none. Returns whether there is one now, and whether it has all vectors."""
+
+    async def body(tx: Tx) -> tuple[bool, bool]:
+        made = await make(tx, model, size)
+        return made, made and await is_whole(tx, model, size)
+
+    try:
+        return await db.write(body)
+    except FiresideError:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        logger.warning("The table of vectors cannot be made, so vectors are searched in memory: %s", error)
+        return False, False
+
+
 def table_of(model: str, size: int) -> str:
     """The name of the table for vectors of so many values."""
     return f"near_{size}_{_digest(model)}"
@@ -81,8 +102,6 @@ async def make(tx: Tx, model: str, size: int) -> bool:
         f' scope TEXT COLLATE "C" NOT NULL, near halfvec({size}) NOT NULL)'
     )
     await tx.execute(f"CREATE INDEX IF NOT EXISTS {name}_scope ON {name} (scope)")
-    # Vectors have length one, so that the inner product is the cosine.
-    await tx.execute(f"CREATE INDEX IF NOT EXISTS {name}_graph ON {name} USING hnsw (near halfvec_ip_ops) {GRAPH}")
     return True
 
 
@@ -98,31 +117,34 @@ async def put(tx: Tx, model: str, scope: str, vectors: Sequence[tuple[int, bytes
         return
     name = table_of(model, len(vectors[0][1]) // 2)
     await tx.execute_many(
-        f"INSERT INTO {name} (chunk_id, scope, near)"  # noqa: S608 - a name that is made of digits
-        " SELECT c.id, c.scope, $3::text::halfvec FROM chunks c WHERE c.id = $1 AND c.scope = $2"
-        " ON CONFLICT (chunk_id) DO UPDATE SET near = excluded.near",
+        f"{_insertion(name)} ON CONFLICT (chunk_id) DO UPDATE SET near = excluded.near",
         [(chunk_id, scope, _text(vector)) for chunk_id, vector in vectors],
     )
 
 
-async def fill(tx: Tx, model: str, size: int) -> bool:
-    """Copies a page of vectors that the table lacks. False: it has all, which is written down."""
+async def fill(tx: Tx, model: str, size: int, place: Place) -> Place | None:
+    """Copies a page of vectors that the table lacks, of those after `place`. None: it has all, which is written down."""
     name = table_of(model, size)
     await tx.fetch(_LOCK)
+    scope = place.scope if place.chunk_id else await stored.next_scope(tx, place.scope)
+    if scope is None or await is_whole(tx, model, size):
+        await tx.execute(f"COMMENT ON TABLE {name} IS '{_WHOLE}'")
+        return None
     rows = await tx.fetch(
-        "SELECT v.scope, v.chunk_id, v.vector FROM chunk_vectors v WHERE v.model = $1 AND length(v.vector) = $2"  # noqa: S608
-        f" AND NOT EXISTS (SELECT 1 FROM {name} n WHERE n.chunk_id = v.chunk_id) LIMIT {_PAGE}",
+        "SELECT v.chunk_id, CASE WHEN n.chunk_id IS NULL AND length(v.vector) = $4 THEN v.vector END"  # noqa: S608
+        f" FROM chunk_vectors v LEFT JOIN {name} n ON n.chunk_id = v.chunk_id"
+        f" WHERE v.scope = $1 AND v.model = $2 AND v.chunk_id > $3 ORDER BY v.chunk_id LIMIT {_PAGE}",
+        scope,
         model,
+        place.chunk_id,
         2 * size,
     )
-    scopes: dict[str, list[tuple[int, bytes]]] = {}
-    for scope, chunk_id, vector in rows:
-        scopes.setdefault(str_of(scope), []).append((int_of(chunk_id), bytes_of(vector)))
-    for scope, vectors in scopes.items():
-        await put(tx, model, scope, vectors)
-    if not rows:
-        await tx.execute(f"COMMENT ON TABLE {name} IS '{_WHOLE}'")
-    return bool(rows)
+    # One that was stored meanwhile is a newer one, and is there.
+    await tx.execute_many(
+        f"{_insertion(name)} ON CONFLICT (chunk_id) DO NOTHING",
+        [(chunk_id, scope, _text(bytes_of(vector))) for chunk_id, vector in rows if vector is not None],
+    )
+    return Place(scope, int_of(rows[-1][0]) if len(rows) == _PAGE else 0)
 
 
 async def delete(tx: Tx, model: str, size: int, chunk_ids: Sequence[int]) -> None:
@@ -158,36 +180,49 @@ class Wanted:
 
 async def nearest(tx: Tx, model: str, wanted: Wanted) -> list[tuple[int, float]]:
     """The nearest chunks, with their cosines, the nearest first."""
-    vector, limit = wanted.vector, wanted.limit
-    name, asked = table_of(model, len(vector) // 2), _text(vector)
-    where, args = "n.scope = ANY($3::text::text[])", [listed(tx, wanted.scopes)]
+    name, scopes = table_of(model, len(wanted.vector) // 2), listed(tx, wanted.scopes)
+    source = f"{name} n WHERE n.scope = ANY($3::text::text[])"
+    # As it stands, not by the lists.
+    all_of_it = f"(SELECT * FROM {source} OFFSET 0) AS n"  # noqa: S608
     if wanted.among:
-        where += " AND n.chunk_id = ANY($4::text::bigint[])"
-        args.append("{" + ",".join(map(str, wanted.among)) + "}")
-    few = bool(wanted.among)
-    if not few:
-        rows = await tx.fetch(
-            "SELECT COUNT(*) FROM (SELECT 1"  # noqa: S608
-            f" FROM {name} n WHERE n.scope = ANY($1::text::text[]) LIMIT {_ALL_LOOKED_AT + 1}) AS several",
-            args[0],
-        )
-        few = int_of(rows[0][0]) <= _ALL_LOOKED_AT
-    source = f"{name} n WHERE {where}"
-    if few:
-        source = f"(SELECT * FROM {source} OFFSET 0) AS n"  # noqa: S608 - as it stands, not by the graph
-    else:
-        await tx.execute(f"SET LOCAL hnsw.ef_search = {max(_EFFORT, min(1000, 4 * limit))}")
-        # Goes on through the graph until enough of these scopes were found.
-        await tx.execute("SET LOCAL hnsw.iterative_scan = relaxed_order")
+        listing = "{" + ",".join(map(str, wanted.among)) + "}"
+        some = f"(SELECT * FROM {source} AND n.chunk_id = ANY($4::text::bigint[]) OFFSET 0) AS n"  # noqa: S608
+        return await _ordered(tx, some, wanted, scopes, listing)
     rows = await tx.fetch(
-        f"SELECT n.chunk_id, -(n.near <#> $1::text::halfvec({len(vector) // 2})) FROM {source}"  # noqa: S608
-        f" ORDER BY n.near <#> $1::text::halfvec({len(vector) // 2}) LIMIT $2",
-        asked,
-        limit,
+        f"SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {name} n WHERE n.scope = ANY($1::text::text[])"  # noqa: S608
+        f" LIMIT {FEWEST + 1}) AS several),"
+        # Translating a statement to machine code takes longer than running it.
+        " set_config('jit', 'off', true),"
+        # Goes on to more lists until enough of these scopes were found.
+        " set_config('ivfflat.iterative_scan', 'relaxed_order', true),"
+        f" set_config('ivfflat.probes', {probes(name)}, true), set_config('ivfflat.max_probes', '{_MOST_PROBES}', true)",
+        scopes,
+    )
+    if int_of(rows[0][0]) > FEWEST:
+        found = await _ordered(tx, source, wanted, scopes)
+        if len(found) == wanted.limit:
+            return found
+    # Few, or most of it is far from the question.
+    return await _ordered(tx, all_of_it, wanted, scopes)
+
+
+async def _ordered(tx: Tx, source: str, wanted: Wanted, *args: str) -> list[tuple[int, float]]:
+    near = f"n.near <#> $1::text::halfvec({len(wanted.vector) // 2})"
+    rows = await tx.fetch(
+        f"SELECT n.chunk_id, -({near}) FROM {source} ORDER BY {near} LIMIT $2",  # noqa: S608
+        _text(wanted.vector),
+        wanted.limit,
         *args,
     )
     found = [(int_of(chunk_id), float(cosine or 0.0)) for chunk_id, cosine in rows]
     return sorted(found, key=lambda one: (-one[1], one[0]))
+
+
+def _insertion(name: str) -> str:
+    return (
+        f"INSERT INTO {name} (chunk_id, scope, near)"  # noqa: S608 - a name that is made of digits
+        " SELECT c.id, c.scope, $3::text::halfvec FROM chunks c WHERE c.id = $1 AND c.scope = $2"
+    )
 
 
 def _digest(model: str) -> str:

@@ -1,29 +1,35 @@
-"""The index for large libraries on PostgreSQL: pgvector's graph of the nearest vectors, in a table beside the truth.
+"""The index for large libraries on PostgreSQL: pgvector's lists of vectors near each other, in a table beside the truth.
 
 Where the table is not whole yet (it is being filled, or a model is new), the exact index answers. Both are written in one
-transaction, so that the table lacks nothing once it is whole.
+transaction, so that the table lacks nothing once it is whole. Its lists are made when there are enough vectors, and again when
+there are many more; until then PostgreSQL looks at all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections import Counter
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from fireside.core.errors import FiresideError
 from fireside.knowledge.index.base import Near
 from fireside.knowledge.index.exact import ExactIndex, ExactOptions
-from fireside.store import vector_tables
+from fireside.store import vector_lists, vector_tables
 from fireside.store import vectors as stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from fireside.knowledge.index.base import Scope
     from fireside.store.db import Database
     from fireside.store.tx import Tx
 
 logger = logging.getLogger(__name__)
+
+# Whether lists are to be made is looked at again after so many new vectors, or a tenth of what there is.
+_SOON: Final = 1_000
 
 
 class PgVectorIndex:
@@ -36,7 +42,10 @@ class PgVectorIndex:
         # By model and length, of what was looked at: whether there is a table, and whether it is whole.
         self._made: dict[tuple[str, int], bool] = {}
         self._whole: set[tuple[str, int]] = set()
-        self._filling: dict[tuple[str, int], asyncio.Task[None]] = {}
+        # What is being filled, or given lists.
+        self._working: dict[tuple[str, int], asyncio.Task[None]] = {}
+        # How many vectors this process will still store before it looks whether lists are to be made.
+        self._left: Counter[tuple[str, int]] = Counter()
 
     async def upsert(self, scope: str, model: str, vectors: Sequence[tuple[int, bytes]]) -> None:
         """See the seam."""
@@ -51,6 +60,11 @@ class PgVectorIndex:
 
         await self._db.write(body)
         self._exact.changed(scope, model)
+        for size in made:
+            key = (model, size)
+            self._left[key] -= sum(len(vector) == 2 * size for _, vector in vectors)
+            if self._left[key] < 0 and key in self._whole:
+                self._begin(key, self._tend(key))
 
     async def delete(self, scope: str, model: str, chunk_ids: Sequence[int]) -> None:
         """See the seam."""
@@ -66,9 +80,9 @@ class PgVectorIndex:
     async def drop(self, model: str) -> None:
         """See the seam."""
         for key in [key for key in self._made if key[0] == model]:
-            if (filling := self._filling.get(key)) is not None:
-                filling.cancel()
-                await asyncio.gather(filling, return_exceptions=True)
+            if (work := self._working.get(key)) is not None:
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
             del self._made[key]
             self._whole.discard(key)
 
@@ -94,12 +108,13 @@ class PgVectorIndex:
         return [Near(*row) for row in await self._db.read(body)]
 
     async def settled(self) -> None:
-        """Returns when no table is being filled."""
-        await asyncio.gather(*self._filling.values(), return_exceptions=True)
+        """Returns when no table is being filled or given lists."""
+        while self._working:
+            await asyncio.gather(*self._working.values(), return_exceptions=True)
 
     async def aclose(self) -> None:
         """See the seam."""
-        for task in self._filling.values():
+        for task in self._working.values():
             task.cancel()
         await self.settled()
         await self._exact.aclose()
@@ -108,26 +123,40 @@ class PgVectorIndex:
         """Whether there is a table: makes it, and begins to fill it if it is not whole. Once for each."""
         key = (model, size)
         if key not in self._made:
-
-            async def body(tx: Tx) -> tuple[bool, bool]:
-                made = await vector_tables.make(tx, model, size)
-                return made, made and await vector_tables.is_whole(tx, model, size)
-
-            self._made[key], whole = await self._db.write(body)
+            self._made[key], whole = await vector_tables.prepare(self._db, model, size)
             if whole:
                 self._whole.add(key)
-            elif self._made[key] and key not in self._filling:
-                task = asyncio.create_task(self._fill(model, size), name=f"fill {vector_tables.table_of(model, size)}")
-                self._filling[key] = task
-                task.add_done_callback(lambda _: self._filling.pop(key, None))
+            if self._made[key]:
+                self._begin(key, self._tend(key) if whole else self._fill(key))
         return self._made[key]
 
-    async def _fill(self, model: str, size: int) -> None:
+    def _begin(self, key: tuple[str, int], work: Coroutine[None, None, None]) -> None:
+        """Begins work on a table, unless there is some already."""
+        if key in self._working:
+            work.close()
+            return
+        task = asyncio.create_task(work, name=f"work on {vector_tables.table_of(*key)}")
+        self._working[key] = task
+        task.add_done_callback(lambda _: self._working.pop(key, None))
+
+    async def _fill(self, key: tuple[str, int]) -> None:
         """Copies what there is, page by page. Processes that do so at once take turns."""
+        place: vector_tables.Place | None = vector_tables.Place()
         try:
-            while await self._db.write(lambda tx: vector_tables.fill(tx, model, size)):
-                pass
-            self._whole.add((model, size))
+            while place is not None:
+                place = await self._db.write(partial(vector_tables.fill, model=key[0], size=key[1], place=place))
         except FiresideError as error:
             # The next start goes on.
             logger.warning("The table of vectors could not be filled; the exact search answers: %s", error.message)
+            return
+        self._whole.add(key)
+        await self._tend(key)
+
+    async def _tend(self, key: tuple[str, int]) -> None:
+        """Has lists made where that is due."""
+        try:
+            count = await vector_lists.tend(self._db, vector_tables.table_of(*key), key[1])
+        except FiresideError as error:
+            count = None
+            logger.warning("No lists could be made of the vectors, which makes searches slower: %s", error.message)
+        self._left[key] = max(_SOON, (count or 0) // 10)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
     from fireside.store.tx import Body, T
@@ -64,6 +64,20 @@ class Database(Protocol):
 
     async def close(self) -> None:
         """Lets what was begun complete, then lets go of the database."""
+        ...
+
+
+class MaintainedDatabase(Database, Protocol):
+    """A Database that can be changed while it is used by what takes long and is no transaction: PostgreSQL's."""
+
+    async def maintain(self, lock: int, plan: Body[Sequence[str]]) -> bool:
+        """Runs the statements that `plan` finds to be needed, in order, each for itself and for as long as it takes.
+
+        False: another process is at it, which holds the advisory lock, so that nothing was done. `plan` only reads, under
+        the lock. Settings that a statement makes end with the call. When it is cancelled, or the process is killed, the
+        database may complete the statement that it is at, and none after it.
+        UnavailableError: the database is away. FailedPreconditionError (MAINTENANCE_REFUSED): it refused a statement.
+        """
         ...
 
 

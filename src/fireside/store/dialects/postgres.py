@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-from fireside.core.errors import FiresideError, NotFoundError, UnavailableError
+from fireside.core.errors import FailedPreconditionError, FiresideError, NotFoundError, UnavailableError
 from fireside.store import fresh, revisions, upgrade
 from fireside.store.dialects.base import MIGRATION_LOCK
 from fireside.store.dialects.postgres_ear import NOTIFY, Ear
@@ -40,6 +40,9 @@ _AWAY = (
     TimeoutError,
 )
 
+# Seconds of a statement that may take as long as it takes.
+_DAYS = 7 * 86_400.0
+
 
 class _Connection(Protocol):
     """What is used of asyncpg's connection, which has no types of its own."""
@@ -48,13 +51,17 @@ class _Connection(Protocol):
 
     async def fetchval(self, query: str, *args: Value) -> Value: ...
 
-    async def execute(self, query: str, *args: Value | Sequence[str]) -> str: ...
+    async def execute(self, query: str, *args: Value | Sequence[str], timeout: float | None = None) -> str:
+        """`timeout` in seconds, where the pool's is not the one."""
+        ...
 
     async def executemany(self, command: str, args: Sequence[Row]) -> None: ...
 
     def transaction(self, *, isolation: str | None = None, readonly: bool = False) -> AbstractAsyncContextManager[None]:
         """A transaction that commits unless an error leaves it."""
         ...
+
+    def terminate(self) -> None: ...
 
 
 class _Pool(Protocol):
@@ -186,6 +193,23 @@ class PostgresDatabase:
         with self._counted():
             return await self._once(body, readonly=True)
 
+    async def maintain(self, lock: int, plan: Body[Sequence[str]]) -> bool:
+        """See MaintainedDatabase."""
+        with self._counted():
+            try:
+                async with self._pool.acquire(timeout=self._timeout) as connection:
+                    try:
+                        return await _maintained(connection, lock, plan)
+                    finally:
+                        # The lock ends with it, and whatever was set.
+                        connection.terminate()
+            except _AWAY as error:
+                raise _away(error) from error
+            except asyncpg.PostgresError as error:
+                raise FailedPreconditionError(
+                    "MAINTENANCE_REFUSED", f"The PostgreSQL database refused: {_sentence(error)}"
+                ) from error
+
     async def listen(self, listener: Listener) -> None:
         """See Database."""
         await self._ear.listen(listener)
@@ -238,9 +262,17 @@ class PostgresDatabase:
             raise TransactionMisuseError("A read body tried to write.") from error
         except _AWAY as error:
             outcome = "It is not known whether the change was stored." if committing else "Nothing was changed."
-            raise UnavailableError(
-                "DATABASE_UNAVAILABLE", f"The PostgreSQL database is away: {_sentence(error)} {outcome}"
-            ) from error
+            raise _away(error, outcome) from error
+
+
+async def _maintained(connection: _Connection, lock: int, plan: Body[Sequence[str]]) -> bool:
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+        return False
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        statements = await plan(PostgresTx(connection, None))
+    for statement in statements:
+        await connection.execute(statement, timeout=_DAYS)
+    return True
 
 
 def _retries(error: Exception) -> int:
@@ -254,6 +286,11 @@ def _told(error: Exception) -> Exception:
     if isinstance(error, asyncpg.UniqueViolationError):
         return id_taken(str(getattr(error, "table_name", "")))
     return UnavailableError("DATABASE_BUSY", "Too many changes at once in the same place; try again in a moment.")
+
+
+def _away(error: BaseException, outcome: str = "") -> UnavailableError:
+    told = f"The PostgreSQL database is away: {_sentence(error)} {outcome}"
+    return UnavailableError("DATABASE_UNAVAILABLE", told.strip())
 
 
 def _sentence(error: BaseException) -> str:
