@@ -10,6 +10,8 @@ import pytest
 from fireside.gen.v1.upload_service_pb2 import AppendUploadRequest, CreateUploadRequest
 from tests.callers import caller
 from tests.files_rig import MIB, noise
+from tests.flows.test_uploads_streamed import BINARY, PATH, message, sums
+from tests.http_calls import http
 from tests.rig import new_uuid
 from tests.server_process import server_process
 
@@ -39,3 +41,17 @@ async def test_the_pieces_of_an_upload_use_the_same_memory(tmp_path: Path) -> No
                 )
                 taken.append(faults(server.process.pid) - before)
     assert sorted(taken)[PIECES // 2] < PIECE // 4096
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell")
+async def test_a_large_piece_is_never_in_memory_whole(tmp_path: Path) -> None:
+    data = noise(32 * MIB)
+    with server_process(tmp_path) as server:
+        async with caller("connect-h2", server.url) as client:
+            upload_id = new_uuid()
+            await client.unary("CreateUpload", CreateUploadRequest(upload_id=upload_id, name="a.bin", size=len(data)))
+        before = faults(server.process.pid)
+        answer = await http(server.url, "POST", PATH, BINARY, message(upload_id, 0, data, sums(data)))
+        taken = faults(server.process.pid) - before
+    assert answer.status == 200
+    assert taken < 16 * MIB // 4096

@@ -2,14 +2,14 @@
 // still. One worker for all: two files at once take as long as one after the other. Fetched with the first upload.
 
 import type { HashAnswer, HashOrder } from "./hash-worker.ts";
-import { crcOf } from "./state/upload-piece.ts";
+import { sumsOf } from "./state/upload-piece.ts";
 import type { LocalFile } from "./state/upload-types.ts";
 
 /** What may lie in memory as a whole. */
 const SMALL = 4 * 1024 * 1024;
 
 interface Waiting {
-  readonly done: (value: number | Uint8Array<ArrayBuffer>) => void;
+  readonly done: (value: readonly number[] | Uint8Array<ArrayBuffer>) => void;
   readonly failed: (why: Error) => void;
 }
 
@@ -54,7 +54,7 @@ function jobOf(file: LocalFile): number {
   return job;
 }
 
-function ask<T extends number | Uint8Array<ArrayBuffer>>(order: (call: number) => HashOrder): Promise<T> {
+function ask<T extends readonly number[] | Uint8Array<ArrayBuffer>>(order: (call: number) => HashOrder): Promise<T> {
   const call = next();
   return new Promise<T>((resolve, reject) => {
     waiting.set(call, { done: (value) => { resolve(value as T); }, failed: reject });
@@ -62,9 +62,9 @@ function ask<T extends number | Uint8Array<ArrayBuffer>>(order: (call: number) =
   });
 }
 
-/** The CRC-32 of a part of a file. */
-export function checkPiece(file: LocalFile, offset: number, size: number): Promise<number> {
-  if (file.size <= SMALL) return crcOf(file, offset, size);
+/** The checksums of a part of a file. */
+export function checkPiece(file: LocalFile, offset: number, size: number): Promise<readonly number[]> {
+  if (file.size <= SMALL) return sumsOf(file, offset, size);
   const job = jobOf(file);
   return ask((call) => ({ kind: "piece", call, job, file: file as File, offset, size }));
 }

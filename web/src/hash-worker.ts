@@ -2,7 +2,7 @@
 // itself, each once for both, so that neither the page nor its memory is held up.
 
 import { createSHA256, type IHasher } from "hash-wasm";
-import { crc32 } from "./state/crc32.ts";
+import { Sums } from "./state/upload-piece.ts";
 
 /** As much of DedicatedWorkerGlobalScope as is needed: its library clashes with the one of the page. */
 interface WorkerScope {
@@ -11,7 +11,7 @@ interface WorkerScope {
 }
 
 /**
- * `piece`: the CRC-32 of a part. Those of a file that come one after the other are hashed on the way; `job` 0 is for a file
+ * `piece`: the checksums of a part. Those of a file that come one after the other are hashed on the way; `job` 0 is for a file
  * whose hash is known. `whole`: the hash, of which what came by in pieces is not read again. `drop`: it is not wanted.
  */
 export type HashOrder =
@@ -21,8 +21,8 @@ export type HashOrder =
 
 export interface HashAnswer {
   readonly call: number;
-  /** A checksum or a hash, which is empty where hashes cannot be computed; null when the file cannot be read. */
-  readonly value: number | Uint8Array<ArrayBuffer> | null;
+  /** Checksums or a hash, which is empty where hashes cannot be computed; null when the file cannot be read. */
+  readonly value: readonly number[] | Uint8Array<ArrayBuffer> | null;
 }
 
 interface Job {
@@ -103,15 +103,15 @@ async function taking<T>(job: Job | null, offset: number, run: (take: (bytes: Ui
   }
 }
 
-async function pieceSum(id: number, file: Blob, offset: number, size: number): Promise<number> {
-  let sum = 0;
+async function pieceSums(id: number, file: Blob, offset: number, size: number): Promise<readonly number[]> {
+  const sums = new Sums();
   await taking(id === 0 ? null : jobOf(id), offset, (take) =>
     read(file, offset, offset + size, (bytes) => {
-      sum = crc32(bytes, sum);
+      sums.add(bytes);
       take(bytes);
       return true;
     }));
-  return sum;
+  return sums.get();
 }
 
 async function wholeHash(id: number, file: Blob): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -136,6 +136,6 @@ scope.onmessage = ({ data }) => {
     return;
   }
   const { kind, call, job, file } = data;
-  const value: Promise<HashAnswer["value"]> = kind === "piece" ? pieceSum(job, file, data.offset, data.size) : wholeHash(job, file);
+  const value: Promise<HashAnswer["value"]> = kind === "piece" ? pieceSums(job, file, data.offset, data.size) : wholeHash(job, file);
   value.then((found) => { scope.postMessage({ call, value: found }); }, () => { scope.postMessage({ call, value: null }); });
 };

@@ -72,7 +72,7 @@ def server_config(config: Config, listening: Listening, tls: TlsFiles | None) ->
             timeout_request_body_idle=_IDLE_SECONDS,
             h2_timeout_response_stall=_STALL_SECONDS,
         )
-        for path in ("/files/*", "/google.bytestream.ByteStream/Write")
+        for path in ("/files/*", "/google.bytestream.ByteStream/Write", "/fireside.v1.UploadService/AppendUpload")
     )
     return ServerConfig(
         bind=tuple(f"fd://{sock.fileno()}" for sock in listening.sockets),

@@ -25,6 +25,8 @@ from fireside.edge.openai.door import OpenAIDoor
 from fireside.edge.oversize import announces_more_than, cut_short
 from fireside.edge.plain import Reply, send_reply
 from fireside.edge.proxies import Proxies
+from fireside.edge.rpc.arriving import PATH as APPEND_PATH
+from fireside.edge.rpc.arriving import arriving
 from fireside.edge.rpc.streams import HTTP_VERSION_HEADER
 from fireside.edge.streams import LooseEnds, OpenStreams
 from fireside.edge.web import WebApp, default_folder
@@ -169,7 +171,10 @@ class Edge:
             await send_reply(send, _NO_TRAILERS)
             return
         largest = route.read_max_bytes + _FRAME_BYTES
-        if scope["path"] not in _STREAMED_UP and announces_more_than(largest, scope):
+        piece = arriving(scope, receive, largest) if scope["path"] == APPEND_PATH else None
+        if piece is not None:
+            receive = piece
+        elif scope["path"] not in _STREAMED_UP and announces_more_than(largest, scope):
             receive = await cut_short(receive, largest)
         # connectrpc wants a root_path, which ASGI leaves optional.
         await self.streams.serve(

@@ -11,6 +11,12 @@ PIECE_BYTES: Final = 1024 * 1024
 MAX_PIECE_BYTES: Final = 8 * 1024 * 1024
 """The largest piece, which is in memory whole."""
 
+MAX_STREAMED_PIECE_BYTES: Final = 32 * 1024 * 1024
+"""The largest piece that is written while it arrives: larger ones make no browser faster, and progress shows seldom."""
+
+SEGMENT_BYTES: Final = 1024 * 1024
+"""What has a checksum of its own within a piece."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

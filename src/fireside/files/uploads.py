@@ -23,7 +23,7 @@ from fireside.core.errors import (
 from fireside.core.ids import new_id
 from fireside.files.finish import Finished, discard, require_writable
 from fireside.files.names import file_name, folder_name
-from fireside.files.options import MAX_PIECE_BYTES, PIECE_BYTES
+from fireside.files.options import MAX_PIECE_BYTES, MAX_STREAMED_PIECE_BYTES, PIECE_BYTES
 from fireside.files.sniff import reader, sniff
 from fireside.files.types import require_taken
 from fireside.files.writing import Writing
@@ -91,6 +91,7 @@ class Uploads:
             refused_types=self._options.refused_types,
             piece_bytes=PIECE_BYTES,
             max_piece_bytes=MAX_PIECE_BYTES,
+            max_streamed_piece_bytes=MAX_STREAMED_PIECE_BYTES,
         )
 
     async def create(self, principal: Principal, spec: UploadSpec) -> Upload | Finished:

@@ -42,13 +42,29 @@ class Writer:
         self._room = asyncio.Event()
         self._error: BaseException | None = None
 
+    def require(self, offset: int, length: int) -> None:
+        """Sees whether `length` bytes may be written at `offset`. Raises what `write` does."""
+        self._raise()
+        if self._pen.lost:
+            raise taken_over(self._pen.desk.upload_id)
+        if offset != self.offset:
+            raise FailedPreconditionError(
+                "OFFSET_MISMATCH", f"The next byte of this upload is {self.offset}: go on from there.",
+                offset=str(self.offset),
+            )  # fmt: skip
+        if offset + length > self.size:
+            raise InvalidArgumentError(
+                "PAST_END", f"The upload was announced with {self.size} bytes, and this goes beyond.",
+                size=str(self.size), offset=str(self.offset),
+            )  # fmt: skip
+
     async def write(self, offset: int, data: bytes) -> int:
         """Takes a piece and returns the offset of the next one; it may still be on its way to the disk then.
 
         FailedPreconditionError (OFFSET_MISMATCH, with the right `offset`), InvalidArgumentError (PAST_END), AbortedError
         (UPLOAD_TAKEN_OVER), UnavailableError.
         """
-        self._check(offset, len(data))
+        self.require(offset, len(data))
         if data:
             self.offset += len(data)
             self._waiting.append(data)
@@ -66,21 +82,6 @@ class Writer:
         if self._pump is not None:
             await asyncio.shield(self._pump)
         self._raise()
-
-    def _check(self, offset: int, length: int) -> None:
-        self._raise()
-        if self._pen.lost:
-            raise taken_over(self._pen.desk.upload_id)
-        if offset != self.offset:
-            raise FailedPreconditionError(
-                "OFFSET_MISMATCH", f"The next byte of this upload is {self.offset}: go on from there.",
-                offset=str(self.offset),
-            )  # fmt: skip
-        if offset + length > self.size:
-            raise InvalidArgumentError(
-                "PAST_END", f"The upload was announced with {self.size} bytes, and this goes beyond.",
-                size=str(self.size), offset=str(self.offset),
-            )  # fmt: skip
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -13,17 +13,17 @@ export interface BlobPiece {
   readonly offset: bigint;
   readonly slice: object;
   readonly size: number;
-  readonly crc32: number;
+  readonly sums: readonly number[];
 }
 
 const DATA = AppendUploadRequestSchema.field.data.number;
 
 export function append(origin: string, piece: BlobPiece, options: CallOptions): Promise<{ readonly offset: bigint }> {
-  const { uploadId, offset, slice, size, crc32 } = piece;
-  // Fields may come in any order: this one is the last.
+  const { uploadId, offset, slice, size, sums } = piece;
+  // Fields may come in any order. As the last one, the server takes it in while it arrives.
   const head = new BinaryWriter().tag(DATA, WireType.LengthDelimited).uint32(size).finish();
   const fetchWithData: typeof fetch = (input, init) =>
     fetch(input, { ...init, body: new Blob([init?.body as Uint8Array<ArrayBuffer>, head, slice as Blob]) });
   const transport = createConnectTransport({ baseUrl: origin, useBinaryFormat: true, fetch: fetchWithData });
-  return createClient(UploadService, transport).appendUpload({ uploadId, offset, crc32 }, options);
+  return createClient(UploadService, transport).appendUpload({ uploadId, offset, segmentCrc32s: [...sums] }, options);
 }

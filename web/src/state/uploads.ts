@@ -17,7 +17,7 @@ import { Store } from "./store.ts";
 import type { AppError } from "./types.ts";
 import { limitsView, refusalOfFile } from "./upload-limits.ts";
 import { Pace, Rate } from "./upload-pace.ts";
-import { crcOf, type Append, type Check } from "./upload-piece.ts";
+import { sumsOf, type Append, type Check } from "./upload-piece.ts";
 import { markOf, UploadRegistry } from "./upload-registry.ts";
 import { UploadTask, type Hash, type TaskServices } from "./upload-task.ts";
 import type { Incoming, LocalFile, Uploads, UploadsState, UploadTarget, UploadView } from "./upload-types.ts";
@@ -79,11 +79,11 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
     const api = createClient(UploadService, transport);
     this.#services = {
       api,
-      append: options.append ?? (async ({ slice, uploadId, offset, crc32 }, call) => {
+      append: options.append ?? (async ({ slice, uploadId, offset, sums }, call) => {
         const data = new Uint8Array(await slice.arrayBuffer());
-        return api.appendUpload({ uploadId, offset, crc32, data }, call);
+        return api.appendUpload({ uploadId, offset, segmentCrc32s: [...sums], data }, call);
       }),
-      check: options.check ?? crcOf,
+      check: options.check ?? sumsOf,
       clock,
       random,
       hash,
@@ -277,7 +277,8 @@ export class UploadEngine extends Store<UploadsState> implements Uploads {
     if (limits === undefined) return;
     const first = this.#limitsAt === -Infinity && super.get().limits === null;
     this.#limitsAt = this.options.clock.now();
-    if (first) this.#pace = new Pace(limits.pieceBytes || BEST_PIECE, limits.maxPieceBytes || LARGEST_PIECE);
+    const largest = (this.options.append === undefined ? 0 : limits.maxStreamedPieceBytes) || limits.maxPieceBytes || LARGEST_PIECE;
+    if (first) this.#pace = new Pace(limits.pieceBytes || BEST_PIECE, largest);
     this.update({ limits: limitsView(limits) });
   }
 

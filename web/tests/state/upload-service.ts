@@ -63,7 +63,7 @@ export class TestUploads {
     this.uploads.set(init.id, { upload, bytes });
   }
 
-  append({ uploadId, offset, data, crc32: sum }: AppendUploadRequest) {
+  append({ uploadId, offset, data, segmentCrc32s: sums }: AppendUploadRequest) {
     const number = this.#appends;
     this.#appends += 1;
     this.received += data.length;
@@ -71,7 +71,7 @@ export class TestUploads {
     if (lost === "before") throw refusal(Code.Unavailable, "CUT");
     const held = this.#held(uploadId);
     if (Number(offset) !== held.bytes.length) throw refusal(Code.FailedPrecondition, "OFFSET_MISMATCH");
-    if (sum !== undefined && sum !== crc32(data)) throw refusal(Code.InvalidArgument, "CHECKSUM_MISMATCH");
+    if (sums.length !== 1 || sums[0] !== crc32(data)) throw refusal(Code.InvalidArgument, "CHECKSUM_MISMATCH");
     if (held.bytes.length + data.length > Number(held.upload.size)) throw refusal(Code.InvalidArgument, "PAST_END");
     const bytes = new Uint8Array(held.bytes.length + data.length);
     bytes.set(held.bytes);

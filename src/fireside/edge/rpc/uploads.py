@@ -1,19 +1,24 @@
-"""UploadService over files.uploads: envelopes and the checksum of a piece. What an upload is: files/."""
+"""UploadService over files.uploads: envelopes and the checksums of a piece. What an upload is: files/."""
 
 from __future__ import annotations
 
 import zlib
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
-from fireside.core.errors import InvalidArgumentError
+from fireside.core.errors import FiresideError, InvalidArgumentError
 from fireside.edge.access import caller
-from fireside.files.options import MAX_PIECE_BYTES
+from fireside.edge.rpc.arriving import arriving_data
+from fireside.files.options import MAX_PIECE_BYTES, SEGMENT_BYTES
 from fireside.files.uploads import Finished, UploadSpec
 from fireside.gen.v1 import upload_service_pb2 as pb
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from connectrpc.request import RequestContext
 
+    from fireside.edge.rpc.arriving import Arriving
     from fireside.files.uploads import Uploads
 
 READ_MAX_BYTES: Final = MAX_PIECE_BYTES + 64 * 1024
@@ -57,11 +62,21 @@ class UploadHandlers:
         self, request: pb.AppendUploadRequest, ctx: RequestContext[pb.AppendUploadRequest, pb.AppendUploadResponse]
     ) -> pb.AppendUploadResponse:
         """Adds a piece. It is stored before the answer is made."""
-        data = request.data
-        if request.HasField("crc32") and zlib.crc32(data) != request.crc32:
-            raise InvalidArgumentError("CHECKSUM_MISMATCH", "The piece arrived damaged: send it again.")
-        async with self._uploads.writing(caller(), request.upload_id) as writer:
-            await writer.write(request.offset, data)
+        arriving = arriving_data()
+        size = len(request.data) if arriving is None else arriving.size
+        offset = request.offset
+        try:
+            async with (
+                aclosing(_pieces(request, size, arriving)) as pieces,
+                self._uploads.writing(caller(), request.upload_id) as writer,
+            ):
+                writer.require(offset, size)
+                async for piece in pieces:
+                    offset = await writer.write(offset, piece)
+        except FiresideError:
+            if arriving is not None:
+                await arriving.drain()
+            raise
         return pb.AppendUploadResponse(offset=writer.offset)
 
     async def get_upload(
@@ -97,3 +112,28 @@ class UploadHandlers:
 
 def _shown(finished: Finished) -> pb.FinishedUpload:
     return pb.FinishedUpload(file=finished.file, document=finished.document)
+
+
+async def _pieces(request: pb.AppendUploadRequest, size: int, arriving: Arriving | None) -> AsyncGenerator[bytes]:
+    """The data of a piece, each part as its checksum says. Raises InvalidArgumentError (CHECKSUM_MISMATCH)."""
+    if request.segment_crc32s and len(request.segment_crc32s) != -(-size // SEGMENT_BYTES):
+        message = f"segment_crc32s has a checksum for each {SEGMENT_BYTES} bytes of the piece, the last ones included."
+        raise InvalidArgumentError("CHECKSUM_MALFORMED", message)
+    whole = request.HasField("crc32")
+    if whole and size > MAX_PIECE_BYTES:
+        message = f"A piece of more than {MAX_PIECE_BYTES} bytes is checked by segment_crc32s."
+        raise InvalidArgumentError("PIECE_TOO_LARGE", message)
+    part = size if whole else SEGMENT_BYTES
+    sums = [request.crc32] if whole else request.segment_crc32s
+    at = 0
+    async with aclosing(arriving.segments(part) if arriving else _cut(request.data, part)) as parts:
+        async for data in parts:
+            if sums and zlib.crc32(data) != sums[at]:
+                raise InvalidArgumentError("CHECKSUM_MISMATCH", "The piece arrived damaged: send it again.")
+            at += 1
+            yield data
+
+
+async def _cut(data: bytes, size: int) -> AsyncGenerator[bytes]:
+    for at in range(0, len(data), size or 1):
+        yield data[at : at + size]

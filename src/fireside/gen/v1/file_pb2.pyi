@@ -54,17 +54,19 @@ class Upload(_message.Message):
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., offset: _Optional[int] = ..., media_type: _Optional[str] = ..., sha256: _Optional[bytes] = ..., collection_id: _Optional[str] = ..., folder: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class UploadLimits(_message.Message):
-    __slots__ = ("max_file_bytes", "remaining_bytes", "used_bytes", "refused_types", "piece_bytes", "max_piece_bytes")
+    __slots__ = ("max_file_bytes", "remaining_bytes", "used_bytes", "refused_types", "piece_bytes", "max_piece_bytes", "max_streamed_piece_bytes")
     MAX_FILE_BYTES_FIELD_NUMBER: _ClassVar[int]
     REMAINING_BYTES_FIELD_NUMBER: _ClassVar[int]
     USED_BYTES_FIELD_NUMBER: _ClassVar[int]
     REFUSED_TYPES_FIELD_NUMBER: _ClassVar[int]
     PIECE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_PIECE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_STREAMED_PIECE_BYTES_FIELD_NUMBER: _ClassVar[int]
     max_file_bytes: int
     remaining_bytes: int
     used_bytes: int
     refused_types: _containers.RepeatedScalarFieldContainer[str]
     piece_bytes: int
     max_piece_bytes: int
-    def __init__(self, max_file_bytes: _Optional[int] = ..., remaining_bytes: _Optional[int] = ..., used_bytes: _Optional[int] = ..., refused_types: _Optional[_Iterable[str]] = ..., piece_bytes: _Optional[int] = ..., max_piece_bytes: _Optional[int] = ...) -> None: ...
+    max_streamed_piece_bytes: int
+    def __init__(self, max_file_bytes: _Optional[int] = ..., remaining_bytes: _Optional[int] = ..., used_bytes: _Optional[int] = ..., refused_types: _Optional[_Iterable[str]] = ..., piece_bytes: _Optional[int] = ..., max_piece_bytes: _Optional[int] = ..., max_streamed_piece_bytes: _Optional[int] = ...) -> None: ...

@@ -65,6 +65,9 @@ class UploadService(Protocol):
         """
         AppendUpload adds a piece. FAILED_PRECONDITION (OFFSET_MISMATCH), INVALID_ARGUMENT (CHECKSUM_MISMATCH, PAST_END),
         ABORTED (UPLOAD_TAKEN_OVER): another connection goes on with it. NOT_FOUND.
+
+        A call of Connect in its binary format, uncompressed, with a Content-Length, whose last field is `data`, is taken in
+        while it arrives: it may be as large as `max_streamed_piece_bytes`, and what came before the line was cut is kept.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -292,6 +295,9 @@ class UploadServiceClient(ConnectClient):
         """
         AppendUpload adds a piece. FAILED_PRECONDITION (OFFSET_MISMATCH), INVALID_ARGUMENT (CHECKSUM_MISMATCH, PAST_END),
         ABORTED (UPLOAD_TAKEN_OVER): another connection goes on with it. NOT_FOUND.
+
+        A call of Connect in its binary format, uncompressed, with a Content-Length, whose last field is `data`, is taken in
+        while it arrives: it may be as large as `max_streamed_piece_bytes`, and what came before the line was cut is kept.
         """
         return await self.execute_unary(
             request=request,
@@ -433,6 +439,9 @@ class UploadServiceSync(Protocol):
         """
         AppendUpload adds a piece. FAILED_PRECONDITION (OFFSET_MISMATCH), INVALID_ARGUMENT (CHECKSUM_MISMATCH, PAST_END),
         ABORTED (UPLOAD_TAKEN_OVER): another connection goes on with it. NOT_FOUND.
+
+        A call of Connect in its binary format, uncompressed, with a Content-Length, whose last field is `data`, is taken in
+        while it arrives: it may be as large as `max_streamed_piece_bytes`, and what came before the line was cut is kept.
         """
         raise ConnectError(Code.UNIMPLEMENTED, 'Not implemented')
 
@@ -658,6 +667,9 @@ class UploadServiceClientSync(ConnectClientSync):
         """
         AppendUpload adds a piece. FAILED_PRECONDITION (OFFSET_MISMATCH), INVALID_ARGUMENT (CHECKSUM_MISMATCH, PAST_END),
         ABORTED (UPLOAD_TAKEN_OVER): another connection goes on with it. NOT_FOUND.
+
+        A call of Connect in its binary format, uncompressed, with a Content-Length, whose last field is `data`, is taken in
+        while it arrives: it may be as large as `max_streamed_piece_bytes`, and what came before the line was cut is kept.
         """
         return self.execute_unary(
             request=request,

@@ -28,7 +28,7 @@ from fireside.gen.v1 import file_pb2 as fireside_dot_v1_dot_file__pb2
 from fireside.gen.v1 import permission_pb2 as fireside_dot_v1_dot_permission__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fireside/v1/upload_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x66ireside/v1/document.proto\x1a\x16\x66ireside/v1/file.proto\x1a\x1c\x66ireside/v1/permission.proto\"\x18\n\x16GetUploadLimitsRequest\"D\n\x17GetUploadLimitsResponse\x12)\n\x06limits\x18\x01 \x01(\x0b\x32\x19.fireside.v1.UploadLimits\"\xfa\x01\n\x13\x43reateUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12\x15\n\x04size\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\nmedia_type\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1a\n\x06sha256\x18\x05 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x12\"\n\rcollection_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x18\n\x06\x66older\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1d\n\x0b\x66ingerprint\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"y\n\x14\x43reateUploadResponse\x12%\n\x06upload\x18\x01 \x01(\x0b\x32\x13.fireside.v1.UploadH\x00\x12/\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.FinishedUploadH\x00\x42\t\n\x07outcome\"Z\n\x0e\x46inishedUpload\x12\x1f\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.fireside.v1.File\x12\'\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x15.fireside.v1.Document\"\x83\x01\n\x13\x41ppendUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x04\x12\x12\n\x05\x63rc32\x18\x04 \x01(\x07H\x00\x88\x01\x01\x42\x08\n\x06_crc32\"&\n\x14\x41ppendUploadResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\"/\n\x10GetUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"v\n\x11GetUploadResponse\x12%\n\x06upload\x18\x01 \x01(\x0b\x32\x13.fireside.v1.UploadH\x00\x12/\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.FinishedUploadH\x00\x42\t\n\x07outcome\"Q\n\x12ListUploadsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"T\n\x13ListUploadsResponse\x12$\n\x07uploads\x18\x01 \x03(\x0b\x32\x13.fireside.v1.Upload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x13\x46inishUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06sha256\x18\x02 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\"E\n\x14\x46inishUploadResponse\x12-\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.FinishedUpload\"2\n\x13\x43\x61ncelUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14\x43\x61ncelUploadResponse2\x92\x05\n\rUploadService\x12\x65\n\x0fGetUploadLimits\x12#.fireside.v1.GetUploadLimitsRequest\x1a$.fireside.v1.GetUploadLimitsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0c\x43reateUpload\x12 .fireside.v1.CreateUploadRequest\x1a!.fireside.v1.CreateUploadResponse\"\x04\xa8\xbb\x18\r\x12Y\n\x0c\x41ppendUpload\x12 .fireside.v1.AppendUploadRequest\x1a!.fireside.v1.AppendUploadResponse\"\x04\xa8\xbb\x18\r\x12S\n\tGetUpload\x12\x1d.fireside.v1.GetUploadRequest\x1a\x1e.fireside.v1.GetUploadResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0bListUploads\x12\x1f.fireside.v1.ListUploadsRequest\x1a .fireside.v1.ListUploadsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0c\x46inishUpload\x12 .fireside.v1.FinishUploadRequest\x1a!.fireside.v1.FinishUploadResponse\"\x04\xa8\xbb\x18\r\x12Y\n\x0c\x43\x61ncelUpload\x12 .fireside.v1.CancelUploadRequest\x1a!.fireside.v1.CancelUploadResponse\"\x04\xa8\xbb\x18\rb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n fireside/v1/upload_service.proto\x12\x0b\x66ireside.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1a\x66ireside/v1/document.proto\x1a\x16\x66ireside/v1/file.proto\x1a\x1c\x66ireside/v1/permission.proto\"\x18\n\x16GetUploadLimitsRequest\"D\n\x17GetUploadLimitsResponse\x12)\n\x06limits\x18\x01 \x01(\x0b\x32\x19.fireside.v1.UploadLimits\"\xfa\x01\n\x13\x43reateUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x18\n\x04name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12\x15\n\x04size\x18\x03 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x1c\n\nmedia_type\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01\x12\x1a\n\x06sha256\x18\x05 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\x12\"\n\rcollection_id\x18\x06 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x18\n\x06\x66older\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x08\x12\x1d\n\x0b\x66ingerprint\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"y\n\x14\x43reateUploadResponse\x12%\n\x06upload\x18\x01 \x01(\x0b\x32\x13.fireside.v1.UploadH\x00\x12/\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.FinishedUploadH\x00\x42\t\n\x07outcome\"Z\n\x0e\x46inishedUpload\x12\x1f\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x11.fireside.v1.File\x12\'\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x15.fireside.v1.Document\"\xa5\x01\n\x13\x41ppendUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x06offset\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x42\n\xbaH\x07z\x05\x18\x80\x80\x80\x04\x12\x12\n\x05\x63rc32\x18\x04 \x01(\x07H\x00\x88\x01\x01\x12 \n\x0esegment_crc32s\x18\x05 \x03(\x07\x42\x08\xbaH\x05\x92\x01\x02\x10@B\x08\n\x06_crc32\"&\n\x14\x41ppendUploadResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\"/\n\x10GetUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"v\n\x11GetUploadResponse\x12%\n\x06upload\x18\x01 \x01(\x0b\x32\x13.fireside.v1.UploadH\x00\x12/\n\x08\x66inished\x18\x02 \x01(\x0b\x32\x1b.fireside.v1.FinishedUploadH\x00\x42\t\n\x07outcome\"Q\n\x12ListUploadsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x02\"T\n\x13ListUploadsResponse\x12$\n\x07uploads\x18\x01 \x03(\x0b\x32\x13.fireside.v1.Upload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x13\x46inishUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x06sha256\x18\x02 \x01(\x0c\x42\n\xbaH\x07z\x02h \xd8\x01\x01\"E\n\x14\x46inishUploadResponse\x12-\n\x08\x66inished\x18\x01 \x01(\x0b\x32\x1b.fireside.v1.FinishedUpload\"2\n\x13\x43\x61ncelUploadRequest\x12\x1b\n\tupload_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x16\n\x14\x43\x61ncelUploadResponse2\x92\x05\n\rUploadService\x12\x65\n\x0fGetUploadLimits\x12#.fireside.v1.GetUploadLimitsRequest\x1a$.fireside.v1.GetUploadLimitsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0c\x43reateUpload\x12 .fireside.v1.CreateUploadRequest\x1a!.fireside.v1.CreateUploadResponse\"\x04\xa8\xbb\x18\r\x12Y\n\x0c\x41ppendUpload\x12 .fireside.v1.AppendUploadRequest\x1a!.fireside.v1.AppendUploadResponse\"\x04\xa8\xbb\x18\r\x12S\n\tGetUpload\x12\x1d.fireside.v1.GetUploadRequest\x1a\x1e.fireside.v1.GetUploadResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0bListUploads\x12\x1f.fireside.v1.ListUploadsRequest\x1a .fireside.v1.ListUploadsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\r\x12Y\n\x0c\x46inishUpload\x12 .fireside.v1.FinishUploadRequest\x1a!.fireside.v1.FinishUploadResponse\"\x04\xa8\xbb\x18\r\x12Y\n\x0c\x43\x61ncelUpload\x12 .fireside.v1.CancelUploadRequest\x1a!.fireside.v1.CancelUploadResponse\"\x04\xa8\xbb\x18\rb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,6 +57,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['offset']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['data']._loaded_options = None
   _globals['_APPENDUPLOADREQUEST'].fields_by_name['data']._serialized_options = b'\272H\007z\005\030\200\200\200\004'
+  _globals['_APPENDUPLOADREQUEST'].fields_by_name['segment_crc32s']._loaded_options = None
+  _globals['_APPENDUPLOADREQUEST'].fields_by_name['segment_crc32s']._serialized_options = b'\272H\005\222\001\002\020@'
   _globals['_GETUPLOADREQUEST'].fields_by_name['upload_id']._loaded_options = None
   _globals['_GETUPLOADREQUEST'].fields_by_name['upload_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_LISTUPLOADSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -94,25 +96,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FINISHEDUPLOAD']._serialized_start=632
   _globals['_FINISHEDUPLOAD']._serialized_end=722
   _globals['_APPENDUPLOADREQUEST']._serialized_start=725
-  _globals['_APPENDUPLOADREQUEST']._serialized_end=856
-  _globals['_APPENDUPLOADRESPONSE']._serialized_start=858
-  _globals['_APPENDUPLOADRESPONSE']._serialized_end=896
-  _globals['_GETUPLOADREQUEST']._serialized_start=898
-  _globals['_GETUPLOADREQUEST']._serialized_end=945
-  _globals['_GETUPLOADRESPONSE']._serialized_start=947
-  _globals['_GETUPLOADRESPONSE']._serialized_end=1065
-  _globals['_LISTUPLOADSREQUEST']._serialized_start=1067
-  _globals['_LISTUPLOADSREQUEST']._serialized_end=1148
-  _globals['_LISTUPLOADSRESPONSE']._serialized_start=1150
-  _globals['_LISTUPLOADSRESPONSE']._serialized_end=1234
-  _globals['_FINISHUPLOADREQUEST']._serialized_start=1236
-  _globals['_FINISHUPLOADREQUEST']._serialized_end=1314
-  _globals['_FINISHUPLOADRESPONSE']._serialized_start=1316
-  _globals['_FINISHUPLOADRESPONSE']._serialized_end=1385
-  _globals['_CANCELUPLOADREQUEST']._serialized_start=1387
-  _globals['_CANCELUPLOADREQUEST']._serialized_end=1437
-  _globals['_CANCELUPLOADRESPONSE']._serialized_start=1439
-  _globals['_CANCELUPLOADRESPONSE']._serialized_end=1461
-  _globals['_UPLOADSERVICE']._serialized_start=1464
-  _globals['_UPLOADSERVICE']._serialized_end=2122
+  _globals['_APPENDUPLOADREQUEST']._serialized_end=890
+  _globals['_APPENDUPLOADRESPONSE']._serialized_start=892
+  _globals['_APPENDUPLOADRESPONSE']._serialized_end=930
+  _globals['_GETUPLOADREQUEST']._serialized_start=932
+  _globals['_GETUPLOADREQUEST']._serialized_end=979
+  _globals['_GETUPLOADRESPONSE']._serialized_start=981
+  _globals['_GETUPLOADRESPONSE']._serialized_end=1099
+  _globals['_LISTUPLOADSREQUEST']._serialized_start=1101
+  _globals['_LISTUPLOADSREQUEST']._serialized_end=1182
+  _globals['_LISTUPLOADSRESPONSE']._serialized_start=1184
+  _globals['_LISTUPLOADSRESPONSE']._serialized_end=1268
+  _globals['_FINISHUPLOADREQUEST']._serialized_start=1270
+  _globals['_FINISHUPLOADREQUEST']._serialized_end=1348
+  _globals['_FINISHUPLOADRESPONSE']._serialized_start=1350
+  _globals['_FINISHUPLOADRESPONSE']._serialized_end=1419
+  _globals['_CANCELUPLOADREQUEST']._serialized_start=1421
+  _globals['_CANCELUPLOADREQUEST']._serialized_end=1471
+  _globals['_CANCELUPLOADRESPONSE']._serialized_start=1473
+  _globals['_CANCELUPLOADRESPONSE']._serialized_end=1495
+  _globals['_UPLOADSERVICE']._serialized_start=1498
+  _globals['_UPLOADSERVICE']._serialized_end=2156
 # @@protoc_insertion_point(module_scope)

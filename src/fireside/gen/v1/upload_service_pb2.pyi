@@ -57,16 +57,18 @@ class FinishedUpload(_message.Message):
     def __init__(self, file: _Optional[_Union[_file_pb2.File, _Mapping]] = ..., document: _Optional[_Union[_document_pb2.Document, _Mapping]] = ...) -> None: ...
 
 class AppendUploadRequest(_message.Message):
-    __slots__ = ("upload_id", "offset", "data", "crc32")
+    __slots__ = ("upload_id", "offset", "data", "crc32", "segment_crc32s")
     UPLOAD_ID_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
     CRC32_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_CRC32S_FIELD_NUMBER: _ClassVar[int]
     upload_id: str
     offset: int
     data: bytes
     crc32: int
-    def __init__(self, upload_id: _Optional[str] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., crc32: _Optional[int] = ...) -> None: ...
+    segment_crc32s: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, upload_id: _Optional[str] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ..., crc32: _Optional[int] = ..., segment_crc32s: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AppendUploadResponse(_message.Message):
     __slots__ = ("offset",)

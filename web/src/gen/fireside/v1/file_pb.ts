@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file fireside/v1/file.proto.
  */
 export const file_fireside_v1_file: GenFile = /*@__PURE__*/
-  fileDesc("ChZmaXJlc2lkZS92MS9maWxlLnByb3RvEgtmaXJlc2lkZS52MSKYAQoERmlsZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCm1lZGlhX3R5cGUYAyABKAkSDAoEc2l6ZRgEIAEoAxIOCgZzaGEyNTYYBSABKAwSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2RvY3VtZW50X2lkGAcgASgJIoICCgZVcGxvYWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBm9mZnNldBgEIAEoAxISCgptZWRpYV90eXBlGAUgASgJEg4KBnNoYTI1NhgGIAEoDBIVCg1jb2xsZWN0aW9uX2lkGAcgASgJEg4KBmZvbGRlchgIIAEoCRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAsgASgJIpgBCgxVcGxvYWRMaW1pdHMSFgoObWF4X2ZpbGVfYnl0ZXMYASABKAMSFwoPcmVtYWluaW5nX2J5dGVzGAIgASgDEhIKCnVzZWRfYnl0ZXMYAyABKAMSFQoNcmVmdXNlZF90eXBlcxgEIAMoCRITCgtwaWVjZV9ieXRlcxgFIAEoBRIXCg9tYXhfcGllY2VfYnl0ZXMYBiABKAViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("ChZmaXJlc2lkZS92MS9maWxlLnByb3RvEgtmaXJlc2lkZS52MSKYAQoERmlsZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCm1lZGlhX3R5cGUYAyABKAkSDAoEc2l6ZRgEIAEoAxIOCgZzaGEyNTYYBSABKAwSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2RvY3VtZW50X2lkGAcgASgJIoICCgZVcGxvYWQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRzaXplGAMgASgDEg4KBm9mZnNldBgEIAEoAxISCgptZWRpYV90eXBlGAUgASgJEg4KBnNoYTI1NhgGIAEoDBIVCg1jb2xsZWN0aW9uX2lkGAcgASgJEg4KBmZvbGRlchgIIAEoCRIvCgtjcmVhdGVfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2ZpbmdlcnByaW50GAsgASgJIroBCgxVcGxvYWRMaW1pdHMSFgoObWF4X2ZpbGVfYnl0ZXMYASABKAMSFwoPcmVtYWluaW5nX2J5dGVzGAIgASgDEhIKCnVzZWRfYnl0ZXMYAyABKAMSFQoNcmVmdXNlZF90eXBlcxgEIAMoCRITCgtwaWVjZV9ieXRlcxgFIAEoBRIXCg9tYXhfcGllY2VfYnl0ZXMYBiABKAUSIAoYbWF4X3N0cmVhbWVkX3BpZWNlX2J5dGVzGAcgASgFYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * File is a file that arrived whole. Its bytes never change; another version is another file.
@@ -212,11 +212,18 @@ export type UploadLimits = Message<"fireside.v1.UploadLimits"> & {
   pieceBytes: number;
 
   /**
-   * The largest piece.
+   * The largest piece that is one message in memory.
    *
    * @generated from field: int32 max_piece_bytes = 6;
    */
   maxPieceBytes: number;
+
+  /**
+   * The largest piece that is taken in while it arrives (AppendUpload says which are); 0 for none.
+   *
+   * @generated from field: int32 max_streamed_piece_bytes = 7;
+   */
+  maxStreamedPieceBytes: number;
 };
 
 /**
