@@ -34,6 +34,13 @@ export class Attaching {
     if (files.length > 0) (await this.open())?.addFiles(files);
   }
 
+  /** What was chosen in a field for files. The same file may be chosen again. */
+  async chosen(field: HTMLInputElement): Promise<void> {
+    const files = [...(field.files ?? [])];
+    field.value = "";
+    await this.files(files);
+  }
+
   /** Nobody writes it any more. Unless it was sent, what came for it goes. */
   close(sent: boolean): void {
     this.#closed = true;
