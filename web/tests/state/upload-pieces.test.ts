@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import { crc32 } from "../../src/state/crc32.ts";
 import { LEAST_PIECE, Pace, Rate, timeLeft } from "../../src/state/upload-pace.ts";
+import { Sums } from "../../src/state/upload-piece.ts";
 import { bytesOf } from "./upload-rig.ts";
 
 describe("the pace", () => {
@@ -50,5 +51,16 @@ describe("sums", () => {
       expect(crc32(bytes), String(size)).toBe(zlibCrc32 === undefined ? crc32(bytes) : zlibCrc32(bytes));
     }
     expect(crc32(new TextEncoder().encode("123456789"))).toBe(0xcbf43926);
+  });
+
+  test("are made of each segment, whatever comes at a time", () => {
+    const bytes = bytesOf(2 * 1024 * 1024 + 5, 1);
+    const wanted = [0, 1, 2].map((at) => crc32(bytes.subarray(at << 20, (at + 1) << 20)));
+    for (const step of [65_536, 1_000_003, bytes.length]) {
+      const sums = new Sums();
+      for (let at = 0; at < bytes.length; at += step) sums.add(bytes.subarray(at, at + step));
+      expect(sums.get(), String(step)).toEqual(wanted);
+    }
+    expect(new Sums().get()).toEqual([]);
   });
 });
