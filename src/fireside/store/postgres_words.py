@@ -20,7 +20,7 @@ from fireside.store.word_matches import MOST_TERMS, Matches, idf, overlaps
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fireside.store.tx import Tx, Value
+    from fireside.store.tx import Row, Tx, Value
     from fireside.store.word_matches import Place
 
 # Chunks are gathered by as many of the rarest words as have so many, and no more of any word; by all words so many, of which
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _GATHERED: Final = 4_000
 _AT_MOST: Final = 8_000
 _RANKED: Final = 300
+# Of named documents that have no more chunks, all chunks are ranked.
+_FEW: Final = 4_000
 # So many more common words are looked for in what is gathered by one rare word. By many rare ones it is known well enough.
 _COMMON: Final = 6
 _FEWEST_COMMON: Final = 2
@@ -46,6 +48,11 @@ _SETTINGS: Final = {
     # The statement is the same for all questions.
     "plan_cache_mode": "force_generic_plan",
 }
+# What ts_rank says of each term of an argument, which depends on how often it comes alone, in their order.
+_RANKS: Final = (
+    "(SELECT string_agg(ts_rank('{{1,1,1,1}}', v.terms, r.query::tsquery)::text, ' ' ORDER BY r.at)"
+    " FROM unnest(${}::text::text[]) WITH ORDINALITY AS r (query, at))"
+)
 
 
 @dataclass(slots=True)
@@ -58,6 +65,9 @@ class _Known:
     frequencies: dict[str, int] = field(default_factory=dict[str, int])
     share: float = 1.0
     """Of the chunks that the frequencies count, which are in the place."""
+
+    few: bool = False
+    """Whether the place is documents that have few chunks."""
 
     by_scope: bool = True
     """Whether the scope is a term of the index's query. It takes milliseconds for each word in a place that has most of all chunks."""
@@ -73,13 +83,14 @@ async def search(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matc
     asked: list[str] = []
     chosen = 0
     for fewest in (0, limit):
-        before = asked[:chosen]
-        asked, chosen = _chosen(known.frequencies, fewest)
-        if not asked or asked[:chosen] == before:
+        before = [term for term in asked[:chosen] if known.frequencies[term]]
+        more, count = _chosen(known.frequencies, fewest)
+        if more[:count] == before:
             break
+        asked, chosen = more, count
         found = await _gather(tx, place, known, _Asked(asked, chosen, max(_RANKED, limit)))
         # Else the rarest words are so rare, or in no chunk at all, that more common ones have to be looked for.
-        if len(found) >= limit:
+        if len(found) >= limit or known.few:
             break
     known.total = max(known.total, len(found))
     scores = _bm25(found, [known.idf(term) for term in asked])
@@ -94,12 +105,29 @@ async def search(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matc
     return Matches(ranked, frequencies, known.total, overlaps(has, frequencies, known.total))
 
 
+async def terms_of(tx: Tx, chunk_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """The different terms of chunks."""
+    rows = await tx.fetch(
+        "SELECT chunk_id, array_to_string(tsvector_to_array(terms), ' ') FROM chunk_text"
+        " WHERE chunk_id = ANY($1::text::bigint[])",
+        "{" + ",".join(map(str, chunk_ids)) + "}",
+    )
+    return {
+        int_of(chunk_id): frozenset(term for term in str_of(text).split(" ") if not term.startswith(SCOPE))
+        for chunk_id, text in rows
+    }
+
+
 async def _look(tx: Tx, place: Place, terms: Sequence[str]) -> _Known:
     """What the planner knows of the terms. A term that it does not know is a rare one, and counts as 1."""
     settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in _SETTINGS.items())
     rows = await tx.fetch(f"SELECT reltuples, {settings} FROM pg_class WHERE oid = 'chunk_text'::regclass")  # noqa: S608 - constants
     known = _Known(max(0, int(rows[0][0] or 0)), dict.fromkeys(terms, 1))
-    if known.total <= _GATHERED:
+    if place.documents:
+        counting = f"SELECT COUNT(*) FROM ({chunks_of(tx, 1)} LIMIT {_FEW + 1}) AS l"  # noqa: S608
+        rows = await tx.fetch(counting, listed(tx, place.documents))
+        known.few = int_of(rows[0][0]) <= _FEW
+    if known.few or known.total <= _GATHERED:
         return known
     scopes = [SCOPE + scope_term(scope) for scope in place.scopes]
     asked: list[Value] = [*terms, *scopes]
@@ -150,6 +178,8 @@ class _Found(NamedTuple):
 
 async def _gather(tx: Tx, place: Place, known: _Known, asked: _Asked) -> list[_Found]:
     """The chunks that promise most. How many chunks have the terms that they were gathered by is put down in `known`."""
+    if known.few:
+        return await _of_few(tx, place, known, asked)
     args: list[Value] = [
         float(known.total),
         asked.ranked,
@@ -167,6 +197,27 @@ async def _gather(tx: Tx, place: Place, known: _Known, asked: _Asked) -> list[_F
     for term in asked.terms[: asked.chosen]:
         count = counts.get(term, 0)
         known.frequencies[term] = max(count, known.frequencies[term]) if cut or count >= _GATHERED else count
+    return _found(rows)
+
+
+async def _of_few(tx: Tx, place: Place, known: _Known, asked: _Asked) -> list[_Found]:
+    """Those chunks of named documents that have any of the terms."""
+    quoted = [_quoted(term) for term in asked.terms]
+    rows = await tx.fetch(
+        f"SELECT v.chunk_id, length(v.terms), {_RANKS.format(2)} FROM (SELECT chunk_id, terms || ''::tsvector AS terms"  # noqa: S608
+        # As it stands (OFFSET): else all chunks that have these terms are looked for, wherever they are.
+        f" FROM chunk_text WHERE chunk_id IN ({chunks_of(tx, 1)}) OFFSET 0) AS v WHERE v.terms @@ $3::text::tsquery",
+        listed(tx, place.documents),
+        _array(quoted),
+        " | ".join(quoted),
+    )
+    found = _found(rows)
+    for at, term in enumerate(asked.terms):
+        known.frequencies[term] = sum(one.times[at] > 0 for one in found)
+    return found
+
+
+def _found(rows: Sequence[Row]) -> list[_Found]:
     return [
         _Found(int_of(row[0]), int_of(row[1]), [_times(rank) for rank in str_of(row[2]).split(" ")])
         for row in rows
@@ -175,10 +226,7 @@ async def _gather(tx: Tx, place: Place, known: _Known, asked: _Asked) -> list[_F
 
 
 def _statement(tx: Tx, place: Place, known: _Known) -> str:
-    """Gives ids and lengths of chunks, with what ts_rank says of each term, which depends on how often it comes alone.
-
-    And how many chunks each query of the index found, by its number: -1 and less.
-    """
+    """Gives ids, lengths and ranks of chunks, and how many chunks each query of the index found, by its number: -1 and less."""
     source, late = "SELECT chunk_id FROM chunk_text WHERE terms @@ q.query::tsquery", ""
     if place.documents:
         # As it stands (OFFSET): else the terms of all chunks of these documents may be unpacked.
@@ -194,9 +242,7 @@ def _statement(tx: Tx, place: Place, known: _Known) -> str:
         " g AS MATERIALIZED (SELECT m.chunk_id, SUM(ln(1 + (GREATEST($1::float8, d.f) - d.f + 0.5) / (d.f + 0.5)))"
         " AS score FROM m JOIN d ON d.term = m.term GROUP BY m.chunk_id ORDER BY score DESC, m.chunk_id),"
         f" t AS MATERIALIZED (SELECT g.chunk_id FROM g{late} LIMIT $2)"
-        " SELECT t.chunk_id, length(v.terms),"
-        " (SELECT string_agg(ts_rank('{1,1,1,1}', v.terms, r.query::tsquery)::text, ' ' ORDER BY r.at)"
-        " FROM unnest($5::text::text[]) WITH ORDINALITY AS r (query, at)) FROM t, LATERAL"
+        f" SELECT t.chunk_id, length(v.terms), {_RANKS.format(5)} FROM t, LATERAL"
         # The empty one makes a copy in memory, which is not unpacked again for each word.
         " (SELECT x.terms || ''::tsvector AS terms FROM chunk_text x WHERE x.chunk_id = t.chunk_id OFFSET 0) AS v"
         " UNION ALL SELECT -d.term, d.n::integer, '' FROM d"
@@ -236,7 +282,7 @@ def _score(one: _Found, telling: Sequence[float], average: float) -> float:
 
 
 # ts_rank of a word that comes so many times, the index being the number: the sum of 1/i^2 over the limit of that sum.
-_RANKS: Final = [0.0, *(part / 1.64493406685 for part in accumulate(1 / (i * i) for i in range(1, 65)))]
+_BY_TIMES: Final = [0.0, *(part / 1.64493406685 for part in accumulate(1 / (i * i) for i in range(1, 65)))]
 
 
 @lru_cache(maxsize=256)
@@ -244,4 +290,4 @@ def _times(rank: str) -> int:
     value = float(rank)
     if value <= 0:
         return 0
-    return next((at for at in range(1, len(_RANKS)) if _RANKS[at] >= value - 1e-5), len(_RANKS))
+    return next((at for at in range(1, len(_BY_TIMES)) if _BY_TIMES[at] >= value - 1e-5), len(_BY_TIMES))

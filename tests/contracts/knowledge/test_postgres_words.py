@@ -80,6 +80,9 @@ async def test_documents_are_kept_to(library: Library) -> None:
         matches = await library.find(terms, 0, documents=[document])
         assert matches.ranked
         assert {chunk_id for chunk_id, _ in matches.ranked} <= set(ids)
+        matches = await library.find(terms, 0, documents=[library.documents[0]])
+        assert len(matches.ranked) == 50
+        assert {chunk_id for chunk_id, _ in matches.ranked} <= set(library.ids[0])
 
 
 async def test_it_is_known_about_how_many_chunks_have_a_word(library: Library) -> None:
