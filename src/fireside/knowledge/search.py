@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -22,13 +20,12 @@ from fireside.knowledge.index.base import Scope
 from fireside.knowledge.query import Mode, Query
 from fireside.knowledge.relevance import Evidence, levels_of, relevant
 from fireside.knowledge.survey import Ground, survey
-from fireside.knowledge.terms import highlights, query_terms, terms
+from fireside.knowledge.terms import highlights, query_terms
 from fireside.store import found_passages, word_search
-from fireside.store.passages import whole_text
 from fireside.store.word_search import Matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fireside.core.principal import Principal
     from fireside.knowledge.embedding import Embedder
@@ -40,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 _ROUNDS: Final = 3
 _GROWTH: Final = 5
-_HEADS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +108,9 @@ class Search:
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
             ids = list(dict.fromkeys([*(one for one, _ in matches.ranked), *(one.chunk_id for one in near)]))
-            passages = await self._read(account, ground, ids)
+            passages, words = await self._read(account, ground, ids)
             similar = await self._similarities(ground, vectors, near, list(passages))
-            known = _Known(wanted, matches, near, similar, ground.pending)
+            known = _Known(wanted, matches, near, similar, words, ground.pending)
             found = await asyncio.to_thread(self._result, query, passages, known)
             shallow = len(matches.ranked) < depth and len(near) < depth
             if len(found.passages) >= query.limit or shallow or query.relevant_only or round_number == _ROUNDS - 1:
@@ -188,28 +184,27 @@ class Search:
             if ground.models.get(scope, self._embedder.model) == model
         ]
 
-    async def _read(self, account: str, ground: Ground, ids: Sequence[int]) -> dict[int, Passage]:
-        async def body(tx: Tx) -> dict[int, Passage]:
-            return await found_passages.read(tx, account, ids, ground.areas)
+    async def _read(
+        self, account: str, ground: Ground, ids: Sequence[int]
+    ) -> tuple[dict[int, Passage], dict[int, frozenset[str]]]:
+        """What of this may be shown, and its words."""
+
+        async def body(tx: Tx) -> tuple[dict[int, Passage], dict[int, frozenset[str]]]:
+            found = await found_passages.read(tx, account, ids, ground.areas)
+            return found, await word_search.terms_of(tx, list(found))
 
         return await self._db.read(body)
 
     def _result(self, query: Query, passages: Mapping[int, Passage], known: _Known) -> Found:
-        """In a thread: cutting some dozens of passages into words takes milliseconds."""
+        """In a thread: marking words takes milliseconds."""
         ranking = known.ranking(self._options.weights)
-        words = _Words(passages)
-        kept = (
-            relevant(known.evidence(words), levels_of(self._embedder.model)) if query.relevant_only else set(passages)
-        )
+        kept = relevant(known.evidence(), levels_of(self._embedder.model)) if query.relevant_only else set(passages)
         order = [chunk_id for chunk_id, _ in ranking if chunk_id in kept]
-        chosen: list[int] = []
-        # Most often the first ones do, and what is not looked at need not be cut into words.
-        for head in (order[: _HEADS * query.limit], order):
-            candidates = {chunk_id: Candidate(passages[chunk_id].document_id, words[chunk_id]) for chunk_id in head}
-            chosen = choose(head, candidates, query.limit, self._options.per_document)
-            most = max(Counter(passages[chunk_id].document_id for chunk_id in chosen).values(), default=0)
-            if len(chosen) == query.limit and most <= self._options.per_document:
-                break
+        candidates = {
+            chunk_id: Candidate(passages[chunk_id].document_id, known.words.get(chunk_id, frozenset()))
+            for chunk_id in order
+        }
+        chosen = choose(order, candidates, query.limit, self._options.per_document)
         scores = dict(ranking)
         for chunk_id in chosen:
             passage = passages[chunk_id]
@@ -228,9 +223,12 @@ class _Known:
     matches: Matches
     near: Sequence[Near]
     similar: Mapping[int, float]
+    words: Mapping[int, frozenset[str]]
+    """The terms of each passage that may be shown."""
+
     pending: int
 
-    def evidence(self, words: Mapping[int, frozenset[str]]) -> dict[int, Evidence]:
+    def evidence(self) -> dict[int, Evidence]:
         """What speaks for passages: how near they are, and how much of what the query's words tell is in them."""
         frequencies = self.matches.frequencies or {}
         telling = {term: word_search.idf(frequencies.get(term, 0), self.matches.total) for term in self.wanted}
@@ -238,34 +236,15 @@ class _Known:
         return {
             chunk_id: Evidence(
                 self.similar.get(chunk_id),
-                sum(weight for term, weight in telling.items() if term in words[chunk_id]) / total,
+                sum(weight for term, weight in telling.items() if term in terms) / total,
             )
-            for chunk_id in words
+            for chunk_id, terms in self.words.items()
         }
 
     def ranking(self, weights: Weights) -> list[tuple[int, float]]:
         """Both rankings as one."""
         text = [chunk_id for chunk_id, _ in self.matches.ranked]
         return fuse(text, [one.chunk_id for one in self.near], weights, self.matches.overlaps)
-
-
-class _Words(Mapping[int, frozenset[str]]):
-    """The words of passages, cut when they are asked for."""
-
-    def __init__(self, passages: Mapping[int, Passage]) -> None:
-        self._passages = passages
-        self._cut: dict[int, frozenset[str]] = {}
-
-    def __getitem__(self, chunk_id: int) -> frozenset[str]:
-        if chunk_id not in self._cut:
-            self._cut[chunk_id] = frozenset(terms(whole_text(self._passages[chunk_id])))
-        return self._cut[chunk_id]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._passages)
-
-    def __len__(self) -> int:
-        return len(self._passages)
 
 
 def _merged(every: Sequence[Matches], depth: int) -> Matches:

@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from fireside.store import postgres_words
+from fireside.store.chunks import chunks, marks
 from fireside.store.passages import chunks_of, listed, scope_term
 from fireside.store.records import int_of, str_of
 from fireside.store.word_matches import MOST_TERMS, NOTHING, Matches, Place, idf, overlaps
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from fireside.store.tx import Tx
 
-__all__ = ["NOTHING", "Matches", "Place", "idf", "search"]
+__all__ = ["NOTHING", "Matches", "Place", "idf", "search", "terms_of"]
 
 # So many rows are looked at to rank them.
 _ROWS: Final = 5_000
@@ -31,6 +32,17 @@ async def search(tx: Tx, place: Place, terms: Sequence[str], limit: int) -> Matc
     if not place.scopes or not terms:
         return NOTHING
     return await (_sqlite if tx.dialect == "sqlite" else postgres_words.search)(tx, place, terms, limit)
+
+
+async def terms_of(tx: Tx, chunk_ids: Sequence[int]) -> dict[int, frozenset[str]]:
+    """The different terms of chunks. Many times as fast as cutting their texts again."""
+    if tx.dialect == "postgresql":
+        return await postgres_words.terms_of(tx, chunk_ids)
+    found: dict[int, frozenset[str]] = {}
+    for some in chunks(chunk_ids):
+        rows = await tx.fetch(f"SELECT rowid, terms FROM chunk_text WHERE rowid IN ({marks(1, len(some))})", *some)  # noqa: S608
+        found |= {int_of(chunk_id): frozenset(str_of(text).split(" ")) for chunk_id, text in rows}
+    return found
 
 
 def _rarest(frequencies: Mapping[str, int], most_rows: int) -> list[str]:
