@@ -51,7 +51,7 @@ class ExactOptions:
     patience: float = 1.0
     small: int = 20_000
     pause: float = 5.0
-    threads: int = 1
+    threads: int = 2
 
 
 def _told(task: asyncio.Task[None]) -> None:
