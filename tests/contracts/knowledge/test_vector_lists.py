@@ -191,6 +191,7 @@ async def test_what_was_ended_in_the_middle_is_made_again(
         await direct.execute(f"UPDATE {TABLE} SET near = '[1,0,0,0,0,0,0,0]' WHERE chunk_id = $1", ids[1])  # noqa: S608
         index = PgVectorIndex(db)
         assert (await nearest(index, [scope], vector(1)))[0] == ids[1]
+        # Which begins to make it again, and is ended too.
         await index.aclose()
     await writer.close()
     async with asyncio.timeout(30):

@@ -13,7 +13,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from fireside.core.errors import FiresideError
+from fireside.core.errors import FiresideError, UnavailableError
 from fireside.knowledge.index.base import Near
 from fireside.knowledge.index.exact import ExactIndex, ExactOptions
 from fireside.store import vector_lists, vector_tables
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Whether lists are to be made is looked at again after so many new vectors, or a tenth of what there is.
 _SOON: Final = 1_000
+# And after so many seconds, when another process is at it or the database is away.
+_PAUSE: Final = 10.0
 
 
 class PgVectorIndex:
@@ -153,10 +155,17 @@ class PgVectorIndex:
         await self._tend(key)
 
     async def _tend(self, key: tuple[str, int]) -> None:
-        """Has lists made where that is due."""
-        try:
-            count = await vector_lists.tend(self._db, vector_tables.table_of(*key), key[1])
-        except FiresideError as error:
-            count = None
-            logger.warning("No lists could be made of the vectors, which makes searches slower: %s", error.message)
-        self._left[key] = max(_SOON, (count or 0) // 10)
+        """Has lists made where that is due, by this process or by another one."""
+        table, count = vector_tables.table_of(*key), None
+        while count is None:
+            try:
+                count = await vector_lists.tend(self._db, table, key[1])
+            except UnavailableError as error:
+                logger.info("The lists of vectors will be made later: %s", error.message)
+            except FiresideError as error:
+                logger.warning("No lists could be made of the vectors, which makes searches slower: %s", error.message)
+                count = 0
+            if count is None:
+                # The other one may be killed half-way.
+                await asyncio.sleep(_PAUSE)
+        self._left[key] = max(_SOON, count // 10)
