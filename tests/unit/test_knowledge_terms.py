@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fireside.knowledge.terms import JOINT, highlights, query_terms, stem, terms
+from fireside.knowledge.terms import JOINT, highlights, query_terms, terms
 
 
 def joined(*parts: str) -> str:
@@ -16,7 +16,7 @@ def joined(*parts: str) -> str:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("The cats of Paris", ["cat", "paris"]),
+        ("The cats of Paris", ["cat", "pari"]),
         ("CAFÉ cafe\u0301 Café", ["cafe", "cafe", "cafe"]),
         ("foo_bar", [joined("foo", "bar"), "foo", "bar"]),
         ("v1.2.3", [joined("v1", "2", "3"), "v1"]),
@@ -25,9 +25,9 @@ def joined(*parts: str) -> str:
         ("LaTeX SQLite", ["latex", "sqlite"]),
         ("C++, C# and c", ["cplusplus", "csharp", "c"]),
         ("the user's don't", ["user"]),
-        ("/etc/apt/sources.list", [joined("etc", "apt", "sources", "list"), "apt", "source", "list"]),
+        ("/etc/apt/sources.list", [joined("etc", "apt", "sources", "list"), "apt", "sourc", "list"]),
         ("\uff21\uff22\uff23 \u2460", ["abc", "1"]),
-        ("stra\u00dfe", ["strasse"]),
+        ("stra\u00dfe", ["strass"]),
         ("软件包", ["软", "件", "包", "软件", "件包"]),
         ("用Python写", ["用", "python", "写"]),
         ("東京タワー", ["東", "京", "タ", "ワ", "ー", "東京", "京タ", "タワ", "ワー"]),
@@ -42,7 +42,7 @@ def test_documents(text: str, found: list[str]) -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("How do I install a package?", ["install", "package"]),
+        ("How do I install a package?", ["instal", "packag"]),
         ("what is it", []),
         ("cat cats CAT", ["cat"]),
         ("如何安装软件包", ["安装", "装软", "软件", "件包"]),
@@ -54,17 +54,6 @@ def test_documents(text: str, found: list[str]) -> None:
 )
 def test_queries(text: str, found: list[str]) -> None:
     assert query_terms(text) == found
-
-
-@pytest.mark.parametrize(
-    ("word", "found"),
-    [
-        ("files", "file"), ("libraries", "library"), ("classes", "class"), ("boxes", "box"), ("bus", "bus"), ("gas", "gas"),
-        ("analysis", "analysis"), ("process", "process"), ("v2s", "v2s"),
-    ],
-)  # fmt: skip
-def test_plurals(word: str, found: str) -> None:
-    assert stem(word) == found
 
 
 def test_marks_make_other_words() -> None:

@@ -1,10 +1,10 @@
 """What a text is searched by: its words in one form, whatever their case. Pure; not the index, which is store/passages.py.
 
-Documents and queries are cut by the same rules. Words of scripts with spaces are folded; identifiers and versions
-(`foo_bar`, `v1.2.3`, `apt-get`, `fooBar`) are kept whole and in parts; Chinese, Japanese, Korean, Thai and their like are cut into
-one and two characters, of which a query takes the two. A term has only characters that the tokenizer `unicode61` of
-SQLite leaves alone, so that both databases see the same terms: what joins the parts of an identifier and the marks
-within words become characters for private use.
+Documents and queries are cut by the same rules. Words of scripts with spaces are folded, and taken by their English stems;
+identifiers and versions (`foo_bar`, `v1.2.3`, `apt-get`, `fooBar`) are kept whole and in parts; Chinese, Japanese, Korean, Thai
+and their like are cut into one and two characters, of which a query takes the two. A term has only characters that the
+tokenizer `unicode61` of SQLite leaves alone, so that both databases see the same terms: what joins the parts of an
+identifier and the marks within words become characters for private use.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from fireside.knowledge.stem import stem
 from fireside.knowledge.stop_words import CHINESE_ENDINGS, CHINESE_PHRASES, ENGLISH
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ _PARTS: Final = re.compile(r"['\u2019._\-/@:+]+")
 _APOSTROPHE: Final = re.compile(r"['\u2019]")
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PHRASES: Final = re.compile("|".join(sorted(CHINESE_PHRASES, key=len, reverse=True)))
-_SHORTEST_PLURAL: Final = 4
 _SHORTEST_HUMP: Final = 2
 
 
@@ -158,14 +158,3 @@ def _term(part: str) -> str:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-
-
-def stem(word: str) -> str:
-    """An English word without the ending of its plural."""
-    if len(word) < _SHORTEST_PLURAL or not word.endswith("s") or not word.isascii() or not word.isalpha():
-        return word
-    if word.endswith("ies") and not word.endswith(("eies", "aies")):
-        return word[:-3] + "y"
-    if word.endswith("es") and word.endswith(("sses", "shes", "ches", "xes", "zes")):
-        return word[:-2]
-    return word if word.endswith(("ss", "us", "is")) else word[:-1]
