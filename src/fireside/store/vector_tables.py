@@ -207,7 +207,8 @@ async def nearest(tx: Tx, model: str, wanted: Wanted) -> list[tuple[int, float]]
 
 
 async def _ordered(tx: Tx, source: str, wanted: Wanted, *args: str) -> list[tuple[int, float]]:
-    near = f"n.near <#> $1::text::halfvec({len(wanted.vector) // 2})"
+    # Selected, so that the text is read once and not for each row.
+    near = f"n.near <#> (SELECT $1::text::halfvec({len(wanted.vector) // 2}))"
     rows = await tx.fetch(
         f"SELECT n.chunk_id, -({near}) FROM {source} ORDER BY {near} LIMIT $2",  # noqa: S608
         _text(wanted.vector),
