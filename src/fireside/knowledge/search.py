@@ -50,11 +50,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """`depth` passages of each ranking are looked at, or four times as many as are asked for. `per_document` are shown of one document."""
+    """`depth` passages of each ranking are looked at, or four times as many as are asked for.
+
+    A document has all places that were asked for but one in `shared`, while there are passages of others.
+    """
 
     weights: Weights = field(default_factory=Weights)
     depth: int = 50
-    per_document: int = 3
+    shared: int = 4
 
 
 class Search:
@@ -204,7 +207,7 @@ class Search:
             chunk_id: Candidate(passages[chunk_id].document_id, known.words.get(chunk_id, frozenset()))
             for chunk_id in order
         }
-        chosen = choose(order, candidates, query.limit, self._options.per_document)
+        chosen = choose(order, candidates, query.limit, query.limit - query.limit // self._options.shared)
         scores = dict(ranking)
         for chunk_id in chosen:
             passage = passages[chunk_id]
