@@ -2,7 +2,7 @@
 
 `python -m bench.retrieval.run` fetches the documents, reads, cuts and embeds them as the server does, and searches them with
 the server's search. Vectors are kept in .cache/, so that only what changed is embedded again. The table in
-docs/performance.md comes from here. Tune by the questions with odd ids, and see by the even ones whether that holds.
+docs/performance.md comes from here. Tune by one half of the questions, odd or even ids, and see by the other whether that holds.
 """
 
 from __future__ import annotations
