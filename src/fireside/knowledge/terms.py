@@ -123,9 +123,9 @@ def _of_word(word: str) -> tuple[str, ...]:
     whole = JOINT.join(filter(None, map(_term, pieces)))
     parts = [term for piece in pieces for part in _humps(piece) if (term := _term(part))]
     if len(parts) == 1:
-        return () if parts[0] in ENGLISH else (stem(parts[0])[:_LONGEST],)
+        return () if parts[0] in ENGLISH else (stem(parts[0][:_LONGEST]),)
     # A digit or a letter of a number or a version says nothing alone.
-    telling = [stem(term)[:_LONGEST] for term in parts if len(term) > 1 and term not in ENGLISH]
+    telling = [stem(term[:_LONGEST]) for term in parts if len(term) > 1 and term not in ENGLISH]
     return (whole, *telling) if 0 < len(whole) <= _LONGEST else tuple(telling)
 
 
