@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # so many are ranked.
 _GATHERED: Final = 4_000
 _AT_MOST: Final = 8_000
-_RANKED: Final = 300
+_RANKED: Final = 500
 # Of named documents that have no more chunks, all chunks are ranked.
 _FEW: Final = 4_000
 # So many more common words are looked for in what is gathered by one rare word. By many rare ones it is known well enough.
