@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import hashlib
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
+from playwright.async_api import Error, Page, async_playwright
 
 from fireside.cli.bench.processes import own_server
 from fireside.cli.bench.report import machine, now
@@ -28,10 +30,12 @@ from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest
 from fireside.gen.v1.file_service_pb2 import GetFileRequest
 from fireside.gen.v1.knowledge_service_pb2 import ListDocumentsRequest
 from tests.bad_line import Faults, Tally, bad_line
+from tests.browser import FLAGS, PROJECT
 from tests.rig import new_uuid
 from tests.upload_clients import Errand, by_command, by_pieces, by_tus
 
 AIM = 0.05
+CLIENTS = ("fireside upload (ByteStream)", "tuspy (tus)", "UploadService in pieces", "the web app in Chromium")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,35 @@ async def ids_in(link: Link, collection: str) -> list[str]:
     return [document.file_id for document in listed.documents]
 
 
+async def by_browser(errand: Errand, path: str) -> None:
+    """Uploads in the web app, as a person does who chooses all files at once."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        page = await browser.new_page(locale="en-US")
+        await opened(page, f"{errand.url}/library/{errand.collection}")
+        await page.get_by_test_id("add-files-field").set_input_files([str(path) for path in errand.files])
+        done = page.get_by_test_id("upload-summary").filter(has_text=f"{len(errand.files)} files uploaded")
+        await done.wait_for(timeout=3_600_000)
+        await browser.close()
+
+
+def browser_path() -> str:
+    """The browser's program."""
+    command = [sys.executable, str(PROJECT / "tools" / "browser.py")]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+async def opened(page: Page, url: str) -> None:
+    """Loads a page as often as it takes until all of it came."""
+    while True:
+        try:
+            await page.goto(url)
+            await page.get_by_test_id("add-files-field").wait_for(state="attached", timeout=10_000)
+        except Error:
+            continue
+        return
+
+
 async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fireside-bench-")))
     server = stack.enter_context(own_server(folder, "http://127.0.0.1:9/v1", ["--job-workers", "0"]))
@@ -84,7 +117,9 @@ async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]
     size = int(options.megabytes * 1e6)
     faults = Faults(options.seed, options.reset, options.reset, int(options.cut_every * 1e6), int(options.rate * 1e6))
     results: list[Result] = []
-    for number, client in enumerate(("fireside upload (ByteStream)", "tuspy (tus)", "UploadService in pieces")):
+    for number, client in enumerate(CLIENTS):
+        if options.client and options.client not in client:
+            continue
         # Other files each time: what is there already would not be sent.
         files = made(folder, options.uploads, size, options.seed + number)
         wanted = sorted(hashlib.sha256(path.read_bytes()).digest() for path in files)
@@ -94,8 +129,8 @@ async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]
         async with bad_line(int(server.url.rpartition(":")[2]), faults) as line:
             errand = Errand(line.url, files, collection)
             begin = time.monotonic()
-            if number == 0:
-                await by_command(errand, folder)
+            if number in (0, 3):
+                await (by_command(errand, folder) if number == 0 else by_browser(errand, options.browser))
                 ids = await ids_in(link, collection)
             else:
                 ids = await (by_tus if number == 1 else by_pieces)(errand)
@@ -120,6 +155,7 @@ def tell(result: Result) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--uploads", type=int, default=100)
+    parser.add_argument("--client", default="", help="only those whose names have this")
     parser.add_argument("--megabytes", type=float, default=20.0, help="size of each")
     parser.add_argument(
         "--reset", type=float, default=0.05, help="of the connections, so many are reset, and so many lose an answer"
@@ -128,6 +164,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=10.0, help="megabytes a second of a connection; 0 for any")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    options.browser = browser_path()
     print(f"{options.uploads} uploads of {options.megabytes:g} MB, seed {options.seed}, {now()}, {machine()}.\n")
     print("| client | intact | connections | reset | cut | answer lost | MB carried | sent twice | s |")
     print("|---|---|---|---|---|---|---|---|---|", flush=True)

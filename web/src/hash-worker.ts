@@ -47,28 +47,36 @@ function jobOf(id: number): Job {
 /** Buffers that are read into again and again: new ones for each slice would be a hundred megabytes before they are freed. */
 const spare: ArrayBuffer[] = [];
 
+/** After so long without a byte, a stream is taken for one that never ends. Milliseconds. */
+const STALL_MS = 2_000;
+
 /** Reads a part, from its beginning until `look` has seen enough. */
 async function read(file: Blob, from: number, to: number, look: (bytes: Uint8Array) => boolean): Promise<void> {
   const reader = byteReader(file.slice(from, to));
-  if (reader === null) {
-    await readSlices(file, from, to, look);
-    return;
+  let at = from;
+  if (reader !== null) {
+    let buffer = spare.pop() ?? new ArrayBuffer(SLICE);
+    while (at < to) {
+      const got = await unlessStalled(reader.read(new Uint8Array(buffer)));
+      // What did not come that way is read otherwise; a stream that stalls takes the buffer with it.
+      if (got === null || got.value === undefined) break;
+      // The buffer was taken away and comes back with what was read.
+      buffer = got.value.buffer;
+      at += got.value.length;
+      if (!look(got.value)) to = at;
+      else if (at === to) spare.push(buffer);
+    }
+    // Its end is not waited for: in Chromium that of one stream in some thousands never comes.
+    reader.cancel().catch(() => undefined);
   }
-  let buffer = spare.pop() ?? new ArrayBuffer(SLICE);
-  let left = to - from;
-  for (;;) {
-    const { value, done } = await reader.read(new Uint8Array(buffer));
-    // The buffer was taken away and comes back with what was read.
-    if (value !== undefined) buffer = value.buffer;
-    if (done) break;
-    left -= value.length;
-    if (look(value)) continue;
-    left = 0;
-    await reader.cancel();
-    break;
-  }
-  spare.push(buffer);
-  if (left > 0) throw new Error("It has become shorter.");
+  await readSlices(file, at, to, look);
+}
+
+function unlessStalled<T>(promise: Promise<T>): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => { resolve(null); }, STALL_MS);
+    promise.then(resolve, reject).finally(() => { clearTimeout(timer); });
+  });
 }
 
 /** Reads into buffers that it is given; null where the browser cannot. */

@@ -5,10 +5,14 @@ export const LEAST_PIECE = 64 * 1024;
 
 /** A piece that takes longer is larger than one wants to lose; one that is this much faster may double. Milliseconds. */
 const LONG_MS = 2_000;
-const SHORT_MS = 500;
-/** Pieces that went well before a larger one is tried, and how many more after a cut. */
+const SHORT_MS = 250;
+/** Pieces that went well before a larger one is tried. */
 const STREAK = 3;
-const PENANCE = 12;
+/**
+ * A cut costs up to two pieces, since browsers send the one that was under way again by themselves. So that is one part in
+ * fifty, at most, of what arrives between two cuts.
+ */
+const PARTS = 50;
 /** One cut of the line hits all uploads at once, and counts once. Milliseconds. */
 const ONE_CUT_MS = 1_000;
 
@@ -17,6 +21,8 @@ export class Pace {
   #size: number;
   #streak = 0;
   #cutAt = -Infinity;
+  /** Bytes that arrived since the last cut. */
+  #since = 0;
 
   constructor(
     best: number,
@@ -31,6 +37,7 @@ export class Pace {
 
   /** A piece of so many bytes arrived after so many milliseconds. */
   arrived(bytes: number, ms: number): void {
+    this.#since += bytes;
     if (ms > LONG_MS) {
       this.#shrink();
       this.#streak = 0;
@@ -38,6 +45,7 @@ export class Pace {
       // A small rest of a file says nothing about the line.
       this.#streak += 1;
       if (this.#streak < STREAK || this.#size >= this.most) return;
+      if (this.#cutAt > -Infinity && this.#since < this.#size * 2 * PARTS) return;
       this.#streak = 0;
       this.#size = Math.min(this.most, this.#size * 2);
     }
@@ -47,12 +55,13 @@ export class Pace {
   cut(now: number): void {
     if (now - this.#cutAt < ONE_CUT_MS) return;
     this.#cutAt = now;
-    this.#streak = -PENANCE;
-    this.#shrink();
+    this.#streak = 0;
+    this.#shrink(this.#since / PARTS);
+    this.#since = 0;
   }
 
-  #shrink(): void {
-    this.#size = Math.max(LEAST_PIECE, Math.floor(this.#size / 2));
+  #shrink(most = Infinity): void {
+    this.#size = Math.max(LEAST_PIECE, Math.floor(Math.min(this.#size / 2, most)));
   }
 }
 

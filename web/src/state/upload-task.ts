@@ -343,6 +343,8 @@ export class UploadTask {
     const cause = caught.failure;
     const remedy = remedyOf(cause, { begun: this.#begun, adopted: this.#adopted, doubts: this.#doubts });
     if (isDoubt(cause)) this.#doubts += 1;
+    // A browser that sent a piece again by itself learns of the cut that way alone.
+    if (cause.reason === "OFFSET_MISMATCH") this.services.pace().cut(this.services.clock.now());
     if (remedy === "again") {
       this.services.pace().cut(this.services.clock.now());
       this.#set("waiting", appError(cause));

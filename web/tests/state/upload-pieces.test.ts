@@ -12,13 +12,20 @@ describe("the pace", () => {
     const pace = new Pace(1 << 20, 4 << 20);
     for (let i = 0; i < 6; i += 1) pace.arrived(pace.size, 50);
     expect(pace.size).toBe(4 << 20);
+    for (let i = 0; i < 49; i += 1) pace.arrived(pace.size, 50);
+    // 9 MiB until here, and 49 times 4.
     pace.cut(10_000);
     pace.cut(10_100);
     expect(pace.size).toBe(2 << 20);
-    for (let i = 0; i < 6; i += 1) pace.arrived(pace.size, 50);
+    for (let i = 0; i < 99; i += 1) pace.arrived(pace.size, 50);
     expect(pace.size).toBe(2 << 20);
-    for (let i = 0; i < 12; i += 1) pace.arrived(pace.size, 50);
+    for (let i = 0; i < 2; i += 1) pace.arrived(pace.size, 50);
     expect(pace.size).toBe(4 << 20);
+    // What a cut costs is a fiftieth part of what arrived before it.
+    pace.cut(12_000);
+    pace.arrived(50 << 18, 50);
+    pace.cut(14_000);
+    expect(pace.size).toBe(1 << 18);
     for (let i = 0; i < 20; i += 1) pace.cut(20_000 + i * 2_000);
     expect(pace.size).toBe(LEAST_PIECE);
   });
