@@ -114,6 +114,8 @@ async def test_who_waits_stands_on_top_and_is_approved(team: AccountsServer, bro
 
 
 async def test_a_group_is_made_and_gets_members(team: AccountsServer, browsing: Browsing) -> None:
+    # A page that lists runners when the right to do so ends is told so.
+    browsing.expect("403.*RunnerService")
     ada, bob = await team.person("Ada", ADMIN), await team.person("Bob Ray")
     page = (await tab_of(browsing, ada, "/settings/groups")).page
     await expect(page.get_by_test_id("groups-empty")).to_be_visible()

@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 
+from fireside.cli.link import open_link
+from fireside.cli.upload.reading import Reading
+from fireside.cli.upload.screen import Running
+from fireside.cli.upload.sending import Journey, Links
+from fireside.cli.upload.sources import sources
+from fireside.config import load_client
 from fireside.gen.v1.collection_pb2 import Collection
 from fireside.gen.v1.collection_service_pb2 import CreateCollectionRequest, ListCollectionsRequest
 from fireside.gen.v1.document_pb2 import Document
@@ -246,3 +252,29 @@ def _all_of(terminal: int) -> str:
         pieces.append(piece)
     os.close(terminal)
     return b"".join(pieces).decode()
+
+
+async def test_whoever_ends_the_command_while_it_asks_how_far_it_is_is_obeyed(tmp_path: Path) -> None:
+    heard, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set()
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    async with await asyncio.start_server(silent, "127.0.0.1") as mute:
+        url = f"http://127.0.0.1:{mute.sockets[0].getsockname()[1]}"
+        link = open_link(load_client({"url": url, "data_dir": str(tmp_path)}), key="")
+        path = tmp_path / "big.bin"
+        path.write_bytes(b"!")
+        (source,) = sources([str(path)])
+        reading = Reading(source)
+        looking = asyncio.create_task(Journey(Links(link, link), source, reading, Running(source), 1.0)._look("x"))
+        await heard.wait()
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+        reading.close()
+        await link.aclose()
+        await gone.wait()

@@ -161,12 +161,16 @@ def is_final(error: ConnectError) -> bool:
     return error.code in _FINAL
 
 
-def refused(error: ConnectError, url: str) -> CommandError:
-    """The error as a sentence for a person, with its exit code. CancelledError: it is our own task that was cancelled."""
+def obey(error: ConnectError) -> None:
+    """Raises CancelledError if our own task was cancelled: connectrpc turns every cancellation into an error of its own."""
     task = asyncio.current_task()
     if error.code is Code.CANCELED and task is not None and task.cancelling():
-        # connectrpc turns every cancellation into an error of its own.
         raise asyncio.CancelledError from error
+
+
+def refused(error: ConnectError, url: str) -> CommandError:
+    """The error as a sentence for a person, with its exit code. CancelledError: see `obey`."""
+    obey(error)
     if error.code is Code.UNAUTHENTICATED:
         return CommandError(f"{error.message} `fireside login` signs this command in.")
     if is_final(error):

@@ -36,8 +36,12 @@ SECURITY_HEADERS = (
 )
 # The worker that hashes uploads has a policy of its own: it may run what is compiled, which is twice as fast, and do nothing else.
 _HASHING = re.compile(r"assets/hash-worker-[^/]+\.js")
+_HASHING_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 _HASHING_HEADERS = (
-    (b"content-security-policy", b"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'"),
+    (b"content-security-policy", _HASHING_POLICY.encode()),
     *(header for header in SECURITY_HEADERS if header[0] != b"content-security-policy"),
 )
 # Vite puts files with a hash in their name here.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
@@ -12,7 +11,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 
 from fireside.cli.failure import CommandError, UnreachableError
-from fireside.cli.link import is_final, refused
+from fireside.cli.link import is_final, obey, refused
 from fireside.cli.upload.place import sha256_of
 from fireside.cli.upload.reading import Reading
 from fireside.core.ids import new_id
@@ -200,7 +199,10 @@ class Journey:
         try:
             async with asyncio.timeout(_SILENCE):
                 there = (await self._link.byte_stream.query_write_status(request)).committed_size
-        except (ConnectError, TimeoutError):
+        except ConnectError as error:
+            obey(error)
+            return False
+        except TimeoutError:
             return False
         if there <= self._running.offset:
             return False
@@ -228,8 +230,10 @@ class Journey:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _give_up(self, upload_id: str) -> None:
-        with suppress(ConnectError):
+        try:
             await self._link.uploads.cancel_upload(CancelUploadRequest(upload_id=upload_id))
+        except ConnectError as error:
+            obey(error)
 
 
 class _Patience:
