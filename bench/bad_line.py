@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,6 @@ from tests.rig import new_uuid
 from tests.upload_clients import Errand, by_command, by_pieces, by_tus
 
 AIM = 0.05
-CLIENTS = ("fireside upload (ByteStream)", "tuspy (tus)", "UploadService in pieces", "the web app in Chromium")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,13 @@ async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]
     size = int(options.megabytes * 1e6)
     faults = Faults(options.seed, options.reset, options.reset, int(options.cut_every * 1e6), int(options.rate * 1e6))
     results: list[Result] = []
-    for number, client in enumerate(CLIENTS):
+    ways: dict[str, Callable[[Errand], Awaitable[list[str] | None]]] = {
+        "fireside upload (ByteStream)": lambda errand: by_command(errand, folder),
+        "tuspy (tus)": by_tus,
+        "UploadService in pieces": by_pieces,
+        "the web app in Chromium": lambda errand: by_browser(errand, options.browser),
+    }
+    for number, (client, bring) in enumerate(ways.items()):
         if options.client and options.client not in client:
             continue
         # Other files each time: what is there already would not be sent.
@@ -129,11 +135,8 @@ async def measure(options: argparse.Namespace, stack: ExitStack) -> list[Result]
         async with bad_line(int(server.url.rpartition(":")[2]), faults) as line:
             errand = Errand(line.url, files, collection)
             begin = time.monotonic()
-            if number in (0, 3):
-                await (by_command(errand, folder) if number == 0 else by_browser(errand, options.browser))
-                ids = await ids_in(link, collection)
-            else:
-                ids = await (by_tus if number == 1 else by_pieces)(errand)
+            # Those that put files into a collection tell no ids.
+            ids = await bring(errand) or await ids_in(link, collection)
             seconds = time.monotonic() - begin
             found = sorted(await hashes(link, ids))
             intact = sum(1 for one, other in zip(found, wanted, strict=False) if one == other)

@@ -16,7 +16,7 @@ const PARTS = 50;
 /** One cut of the line hits all uploads at once, and counts once. Milliseconds. */
 const ONE_CUT_MS = 1_000;
 
-/** Sizes pieces: what a cut costs is one of them, so they shrink after cuts and grow while all is well. */
+/** Sizes pieces: a cut costs as much as they are large, so they shrink after cuts and grow while all is well. */
 export class Pace {
   #size: number;
   #streak = 0;
